@@ -1,0 +1,1 @@
+"""Differentiable forward kinematics of OpenSim models in torch."""

@@ -1,0 +1,108 @@
+"""Reading OpenSim XML: a forgiving document reader and small typed accessors."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+from biopose_sim.errors import InputError
+
+Element = ET.Element
+# OpenSim writes C++ scopes into tag names (<HuntCrossleyForce::ContactParameters>), which is not XML.
+_SCOPED_TAG = re.compile(rb"(</?\w+)::")
+# Of a model's bytes 80 % are muscles, which kinematics does not need and a parser need not build.
+_FORCE_SET_END = b"</ForceSet>"
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Return the content of a file; raise InputError when it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise InputError(path, "file not found") from None
+    except IsADirectoryError:
+        raise InputError(path, "is a folder", "name a file") from None
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})") from None
+
+
+def parse_document(data: bytes, source: str | Path) -> Element:
+    """Parse an OpenSim document and return its ``OpenSimDocument`` element.
+
+    Raises:
+        InputError: not XML, cut off, or not an OpenSim document.
+    """
+    if b"::" in data:
+        data = _SCOPED_TAG.sub(rb"\1.", data)
+    try:
+        root = ET.fromstring(data)
+    except ET.ParseError as error:
+        line = error.position[0]
+        problem = "the file is cut off" if "no element" in str(error) or "unclosed" in str(error) else "not XML"
+        raise InputError(source, f"{problem} (line {line}: {error})", "an OpenSim XML file is needed") from None
+    if root.tag != "OpenSimDocument":
+        raise InputError(source, f"not an OpenSim document (its root element is <{root.tag}>)")
+    return root
+
+
+def without_forces(data: bytes) -> bytes:
+    """Return the document without its ForceSet (left as it is when there is none, or it does not end)."""
+    start = data.find(b"<ForceSet")
+    end = data.rfind(_FORCE_SET_END)
+    if start < 0 or end < start:
+        return data
+    return data[:start] + data[end + len(_FORCE_SET_END) :]
+
+
+def text(element: Element | None, tag: str, default: str = "") -> str:
+    """Text of a child element, stripped; ``default`` when absent or empty."""
+    if element is None:
+        return default
+    value = element.findtext(tag)
+    return value.strip() if value and value.strip() else default
+
+
+def numbers(element: Element, tag: str, source: str | Path, default: tuple[float, ...] = ()) -> tuple[float, ...]:
+    """Numbers in a child element; raise InputError naming the element when they are not numbers."""
+    value = element.findtext(tag)
+    if value is None or not value.strip():
+        return default
+    try:
+        return tuple(float(v) for v in value.replace(",", " ").split())
+    except ValueError:
+        owner = element.get("name") or element.tag
+        raise InputError(source, f"<{tag}> of {owner!r} holds {value.strip()[:40]!r}", "numbers are needed") from None
+
+
+def number(element: Element, tag: str, source: str | Path, default: float) -> float:
+    """One number in a child element."""
+    values = numbers(element, tag, source, (default,))
+    return values[0]
+
+
+def vector(
+    element: Element, tag: str, source: str | Path, default: tuple[float, float, float] = (0.0, 0.0, 0.0)
+) -> tuple[float, float, float]:
+    """Three numbers in a child element."""
+    values = numbers(element, tag, source, default)
+    if len(values) != 3:
+        owner = element.get("name") or element.tag
+        raise InputError(source, f"<{tag}> of {owner!r} has {len(values)} numbers", "three are needed")
+    return (values[0], values[1], values[2])
+
+
+def flag(element: Element, tag: str, default: bool = False) -> bool:
+    """A true/false child element."""
+    value = text(element, tag).lower()
+    return default if not value else value in ("true", "1")
+
+
+def objects(parent: Element | None, set_tag: str) -> Iterator[Element]:
+    """The objects of a Set (``<BodySet><objects>...``)."""
+    if parent is None:
+        return
+    container = parent.find(f"{set_tag}/objects")
+    if container is not None:
+        yield from container
