@@ -1,0 +1,27 @@
+"""Shared fixtures. Real recordings and models lie outside of the repository."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def data_folder() -> Path:
+    """Where the test data should be."""
+    return Path(os.environ.get("BIOPOSE_TEST_DATA") or _REPOSITORY.parent / "shared" / "data")
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Folder of test data; skips where it is absent, fails for that in CI."""
+    folder = data_folder()
+    if not folder.is_dir():
+        reason = f"test data not found in {folder} (set BIOPOSE_TEST_DATA)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
