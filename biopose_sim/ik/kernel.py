@@ -1,0 +1,372 @@
+"""Compiled inverse kinematics: the cost of one frame with its exact gradient and Hessian.
+
+The cost is 1/2 sum_k w_k |x_k - y_k|^2 + 1/2 sum_j W_j (q_j - t_j)^2 over markers x and measured points y.
+The Jacobian is never formed. With the point masses w_k of each subtree (mass m, first moment h = sum w x,
+second moment T = sum w x x^T, force f = sum w r, and M = sum w x r^T with residual r = x - y), a joint motion
+(a, v) with velocity v + a x x at a point x of ground gives
+
+    gradient                  f . v + axial(M) . a
+    Gauss-Newton, i above j   S_i . I_j S_j      with the subtree's spatial inertia I_j (Featherstone 2008, ch. 6)
+    curvature, i above j      a_i . (v_j x f + M a_j - trace(M) a_j)
+
+so the exact Newton matrix costs hardly more than the gradient. Functions of coordinates enter by the chain rule.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from biopose_sim.ik.program import Array, Program
+
+_FLAGS = {"reassoc", "contract", "arcp", "nsz"}
+_jit = njit(cache=True, fastmath=_FLAGS, nogil=True, error_model="numpy", boundscheck=False)
+_inline = njit(cache=True, fastmath=_FLAGS, nogil=True, error_model="numpy", boundscheck=False, inline="always")
+
+
+@_inline
+def _function(p, k, x):
+    """Value, first and second derivative of function k at x."""
+    if p.kind[k] == 0:
+        return p.line[k, 0] + p.line[k, 1] * x, p.line[k, 1], 0.0
+    if p.kind[k] == 2:
+        a, omega, phase = p.sine[k, 0], p.sine[k, 1], p.sine[k, 2]
+        s, c = np.sin(omega * x + phase), np.cos(omega * x + phase)
+        return a * s + p.sine[k, 3], a * omega * c, -a * omega * omega * s
+    t = p.table[k]
+    piece = 0
+    while piece < p.n_breaks[t] and x >= p.breaks[t, piece]:
+        piece += 1
+    dx = x - p.origins[t, piece]
+    value = first = second = 0.0
+    for d in range(p.coefficients.shape[2] - 1, -1, -1):
+        second = second * dx + 2.0 * first
+        first = first * dx + value
+        value = value * dx + p.coefficients[t, piece, d]
+    return value, first, second
+
+
+@_jit
+def evaluate_functions(p, q, values, slopes, bends, bends_single):
+    """Values of couplers and operations with their derivatives.
+
+    ``slopes`` (one per pattern element) are derivatives in the free coordinates. The second derivative in a and b
+    is ``bends * dx_a * dx_b`` and, with one free coordinate, ``bends_single`` as a whole.
+    """
+    n_free = p.n_free
+    for k in range(len(p.kind)):
+        first_slot, last_slot = p.pattern_ptr[k], p.pattern_ptr[k + 1]
+        for s in range(first_slot, last_slot):
+            slopes[s] = 0.0
+        x = 0.0
+        argument_bend = 0.0
+        for a in range(p.argument_ptr[k], p.argument_ptr[k + 1]):
+            variable, weight = p.argument_variable[a], p.argument_weight[a]
+            slot = p.slot_ptr[a]
+            if variable < n_free:
+                x += weight * q[variable]
+                slopes[first_slot + p.slot[slot]] += weight
+            else:
+                c = variable - n_free
+                x += weight * values[c]
+                argument_bend += weight * bends_single[c]
+                for i in range(p.pattern_ptr[c + 1] - p.pattern_ptr[c]):
+                    slopes[first_slot + p.slot[slot + i]] += weight * slopes[p.pattern_ptr[c] + i]
+        value, first, second = _function(p, k, x)
+        values[k] = value
+        bends[k] = second
+        if last_slot - first_slot == 1:
+            bends_single[k] = second * slopes[first_slot] ** 2 + first * argument_bend
+        else:
+            bends_single[k] = 0.0
+        if first != 0.0:
+            bends[k] = second / (first * first)
+            for s in range(first_slot, last_slot):
+                slopes[s] *= first
+        else:
+            bends[k] = 0.0
+            for s in range(first_slot, last_slot):
+                slopes[s] = 0.0
+
+
+@_jit
+def forward(p, values, rotations, positions, axes, moments, points):
+    """Poses of the nodes, motion vectors of the operations, and marker points.
+
+    ``axes`` and ``moments`` (n_operations, 3) hold the angular part and the velocity at ground's origin.
+    """
+    r = np.empty((3, 3))
+    t = np.empty(3)
+    for node in range(len(p.node_parent)):
+        parent = p.node_parent[node]
+        if parent < 0:
+            for i in range(3):
+                t[i] = 0.0
+                for j in range(3):
+                    r[i, j] = 1.0 if i == j else 0.0
+        else:
+            for i in range(3):
+                t[i] = positions[parent, i]
+                for j in range(3):
+                    r[i, j] = rotations[parent, i, j]
+        for op in range(p.operation_ptr[node], p.operation_ptr[node + 1]):
+            for i in range(3):
+                x, y, z = r[i, 0], r[i, 1], r[i, 2]
+                t[i] += x * p.translation[op, 0] + y * p.translation[op, 1] + z * p.translation[op, 2]
+                if p.turned[op]:
+                    for j in range(3):
+                        r[i, j] = x * p.rotation[op, 0, j] + y * p.rotation[op, 1, j] + z * p.rotation[op, 2, j]
+            value = values[p.n_couplers + op]
+            a0, a1, a2 = r[0, 2], r[1, 2], r[2, 2]
+            if p.rotates[op]:
+                axes[op, 0], axes[op, 1], axes[op, 2] = a0, a1, a2
+                moments[op, 0] = t[1] * a2 - t[2] * a1
+                moments[op, 1] = t[2] * a0 - t[0] * a2
+                moments[op, 2] = t[0] * a1 - t[1] * a0
+                s, c = np.sin(value), np.cos(value)
+                for i in range(3):
+                    x, y = r[i, 0], r[i, 1]
+                    r[i, 0] = c * x + s * y
+                    r[i, 1] = c * y - s * x
+            else:
+                axes[op, 0] = axes[op, 1] = axes[op, 2] = 0.0
+                moments[op, 0], moments[op, 1], moments[op, 2] = a0, a1, a2
+                t[0] += a0 * value
+                t[1] += a1 * value
+                t[2] += a2 * value
+        for i in range(3):
+            positions[node, i] = t[i]
+            for j in range(3):
+                rotations[node, i, j] = r[i, j]
+    for m in range(len(p.marker_node)):
+        node = p.marker_node[m]
+        x, y, z = p.marker_local[m, 0], p.marker_local[m, 1], p.marker_local[m, 2]
+        if node < 0:
+            points[m, 0], points[m, 1], points[m, 2] = x, y, z
+        else:
+            for i in range(3):
+                points[m, i] = (
+                    positions[node, i]
+                    + rotations[node, i, 0] * x
+                    + rotations[node, i, 1] * y
+                    + rotations[node, i, 2] * z
+                )
+
+
+@_jit
+def marker_cost(points, target, weights):
+    """1/2 sum w |x - y|^2; a marker whose weight is 0 does not count."""
+    cost = 0.0
+    for m in range(len(weights)):
+        w = weights[m]
+        if w > 0.0:
+            dx, dy, dz = points[m, 0] - target[m, 0], points[m, 1] - target[m, 1], points[m, 2] - target[m, 2]
+            cost += w * (dx * dx + dy * dy + dz * dz)
+    return 0.5 * cost
+
+
+@_jit
+def _gather(p, points, target, weights, subtree):
+    """Sums over each node's subtree: m, h (3), T (6: xx yy zz xy xz yz), f (3), M (9)."""
+    n_nodes = len(p.node_parent)
+    for node in range(n_nodes):
+        for i in range(22):
+            subtree[node, i] = 0.0
+    for k in range(len(weights)):
+        w, node = weights[k], p.marker_node[k]
+        if w <= 0.0 or node < 0:
+            continue
+        x, y, z = points[k, 0], points[k, 1], points[k, 2]
+        fx, fy, fz = w * (x - target[k, 0]), w * (y - target[k, 1]), w * (z - target[k, 2])
+        s = subtree[node]
+        s[0] += w
+        s[1] += w * x
+        s[2] += w * y
+        s[3] += w * z
+        s[4] += w * x * x
+        s[5] += w * y * y
+        s[6] += w * z * z
+        s[7] += w * x * y
+        s[8] += w * x * z
+        s[9] += w * y * z
+        s[10] += fx
+        s[11] += fy
+        s[12] += fz
+        s[13] += x * fx
+        s[14] += x * fy
+        s[15] += x * fz
+        s[16] += y * fx
+        s[17] += y * fy
+        s[18] += y * fz
+        s[19] += z * fx
+        s[20] += z * fy
+        s[21] += z * fz
+    for node in range(n_nodes - 1, -1, -1):
+        parent = p.node_parent[node]
+        if parent >= 0:
+            for i in range(22):
+                subtree[parent, i] += subtree[node, i]
+
+
+@_inline
+def _curvature_vector(s, a, v, out):
+    """v x f + M a - trace(M) a."""
+    trace = s[13] + s[17] + s[21]
+    out[0] = v[1] * s[12] - v[2] * s[11] + s[13] * a[0] + s[14] * a[1] + s[15] * a[2] - trace * a[0]
+    out[1] = v[2] * s[10] - v[0] * s[12] + s[16] * a[0] + s[17] * a[1] + s[18] * a[2] - trace * a[1]
+    out[2] = v[0] * s[11] - v[1] * s[10] + s[19] * a[0] + s[20] * a[1] + s[21] * a[2] - trace * a[2]
+
+
+@_jit
+def derivatives(p, slopes, bends, bends_single, axes, moments, subtree, entry, gradient, gauss, curvature):
+    """Gradient (n_free,), Gauss-Newton matrix and curvature (n_free, n_free), both whole and symmetric.
+
+    ``entry`` (n_entries, 6) is scratch for the joint motions of the (node, coordinate) pairs.
+    """
+    n = p.n_free
+    for i in range(n):
+        gradient[i] = 0.0
+        for j in range(n):
+            gauss[i, j] = 0.0
+            curvature[i, j] = 0.0
+    for e in range(len(p.entry_free)):
+        for i in range(6):
+            entry[e, i] = 0.0
+    n_nodes = len(p.node_parent)
+    vector = np.empty(3)
+    for node in range(n_nodes):
+        s = subtree[node]
+        torque = (s[18] - s[20], s[19] - s[15], s[14] - s[16])
+        for op in range(p.operation_ptr[node], p.operation_ptr[node + 1]):
+            k = p.n_couplers + op
+            first, last = p.pattern_ptr[k], p.pattern_ptr[k + 1]
+            force = 0.0
+            for i in range(3):
+                force += moments[op, i] * s[10 + i] + axes[op, i] * torque[i]
+            for a in range(first, last):
+                e = p.pattern_entry[a]
+                slope = slopes[a]
+                for i in range(3):
+                    entry[e, i] += slope * axes[op, i]
+                    entry[e, 3 + i] += slope * moments[op, i]
+                gradient[p.pattern_free[a]] += slope * force
+            # The function's own bend, and the motions of this node on each other.
+            if last - first == 1:
+                j = p.pattern_free[first]
+                curvature[j, j] += force * bends_single[k]
+            elif bends[k] != 0.0:
+                for a in range(first, last):
+                    for b in range(first, last):
+                        curvature[p.pattern_free[a], p.pattern_free[b]] += force * bends[k] * slopes[a] * slopes[b]
+            _curvature_vector(s, axes[op], moments[op], vector)
+            for above in range(p.operation_ptr[node], op + 1):
+                if not p.rotates[above]:
+                    continue
+                term = axes[above, 0] * vector[0] + axes[above, 1] * vector[1] + axes[above, 2] * vector[2]
+                if above == op:
+                    term *= 0.5
+                above_k = p.n_couplers + above
+                for a in range(p.pattern_ptr[above_k], p.pattern_ptr[above_k + 1]):
+                    i = p.pattern_free[a]
+                    for b in range(first, last):
+                        j = p.pattern_free[b]
+                        both = term * slopes[a] * slopes[b]
+                        curvature[i, j] += both
+                        curvature[j, i] += both
+    inertia = np.empty(6)
+    for e in range(len(p.entry_free)):
+        node, j = p.entry_node[e], p.entry_free[e]
+        s = subtree[node]
+        a, v = entry[e, :3], entry[e, 3:]
+        trace = s[4] + s[5] + s[6]
+        inertia[0] = s[2] * v[2] - s[3] * v[1] + trace * a[0] - s[4] * a[0] - s[7] * a[1] - s[8] * a[2]
+        inertia[1] = s[3] * v[0] - s[1] * v[2] + trace * a[1] - s[7] * a[0] - s[5] * a[1] - s[9] * a[2]
+        inertia[2] = s[1] * v[1] - s[2] * v[0] + trace * a[2] - s[8] * a[0] - s[9] * a[1] - s[6] * a[2]
+        inertia[3] = s[0] * v[0] + a[1] * s[3] - a[2] * s[2]
+        inertia[4] = s[0] * v[1] + a[2] * s[1] - a[0] * s[3]
+        inertia[5] = s[0] * v[2] + a[0] * s[2] - a[1] * s[1]
+        for other in range(p.entry_ptr[node], p.entry_ptr[node + 1]):
+            value = 0.0
+            for i in range(6):
+                value += entry[other, i] * inertia[i]
+            gauss[p.entry_free[other], j] += value
+        _curvature_vector(s, a, v, vector)
+        for ancestor in range(p.ancestor_ptr[node], p.ancestor_ptr[node + 1]):
+            above = p.ancestor[ancestor]
+            for other in range(p.entry_ptr[above], p.entry_ptr[above + 1]):
+                i = p.entry_free[other]
+                value = 0.0
+                for d in range(6):
+                    value += entry[other, d] * inertia[d]
+                bend = entry[other, 0] * vector[0] + entry[other, 1] * vector[1] + entry[other, 2] * vector[2]
+                gauss[i, j] += value
+                gauss[j, i] += value
+                curvature[i, j] += bend
+                curvature[j, i] += bend
+
+
+@_jit
+def cost_of(p, q, target, weights, goal, goal_weight, w):
+    """Cost at q; leaves the marker points in ``w.points``."""
+    evaluate_functions(p, q, w.values, w.slopes, w.bends, w.bends_single)
+    forward(p, w.values, w.rotations, w.positions, w.axes, w.moments, w.points)
+    cost = marker_cost(w.points, target, weights)
+    for j in range(p.n_free):
+        if goal_weight[j] > 0.0:
+            cost += 0.5 * goal_weight[j] * (q[j] - goal[j]) ** 2
+    return cost
+
+
+@_jit
+def derive(p, q, target, weights, goal, goal_weight, w):
+    """Gradient and Hessian parts at the q of the last :func:`cost_of`, into ``w``."""
+    _gather(p, w.points, target, weights, w.subtree)
+    derivatives(
+        p, w.slopes, w.bends, w.bends_single, w.axes, w.moments, w.subtree, w.entry, w.gradient, w.gauss, w.curvature
+    )
+    for j in range(p.n_free):
+        w.gradient[j] += goal_weight[j] * (q[j] - goal[j])
+        w.gauss[j, j] += goal_weight[j]
+
+
+class Workspace(NamedTuple):
+    """Scratch arrays of one thread."""
+
+    values: Array
+    slopes: Array
+    bends: Array
+    bends_single: Array
+    rotations: Array
+    positions: Array
+    axes: Array
+    moments: Array
+    points: Array
+    subtree: Array
+    entry: Array
+    gradient: Array
+    gauss: Array
+    curvature: Array
+
+
+def workspace(program: Program) -> Workspace:
+    """Allocate the scratch arrays for a program."""
+    nodes, operations, functions = len(program.node_parent), len(program.rotates), len(program.kind)
+    n = program.n_free
+    return Workspace(
+        values=np.zeros(functions),
+        slopes=np.zeros(len(program.pattern_free)),
+        bends=np.zeros(functions),
+        bends_single=np.zeros(functions),
+        rotations=np.zeros((nodes, 3, 3)),
+        positions=np.zeros((nodes, 3)),
+        axes=np.zeros((operations, 3)),
+        moments=np.zeros((operations, 3)),
+        points=np.zeros((len(program.marker_node), 3)),
+        subtree=np.zeros((nodes, 22)),
+        entry=np.zeros((len(program.entry_free), 6)),
+        gradient=np.zeros(n),
+        gauss=np.zeros((n, n)),
+        curvature=np.zeros((n, n)),
+    )

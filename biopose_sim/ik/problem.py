@@ -1,0 +1,216 @@
+"""From model, trial and configuration to the arrays that an engine solves, and back to a result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from biopose_sim.errors import InputError, near_matches
+from biopose_sim.ik.program import ReducedProblem, reduce_problem
+from biopose_sim.ik.types import Array, BoolArray, CoordinateTarget, IKConfig, KinematicsResult
+from biopose_sim.io import Trial
+from biopose_sim.kinematics.model import OsimModel
+
+# Damping per unit of marker weight [m^2 / rad^2 and 1], far below any curvature that markers cause.
+_TURN_FLOOR, _MOVE_FLOOR = 1e-11, 1e-9
+_LARGEST_TURN, _LARGEST_MOVE = 0.8, 2.0  # of one step [rad], [m]
+
+
+@dataclass(frozen=True)
+class IKProblem:
+    """What an engine needs; rows over the free coordinates ``reduced.free``, targets over the used markers.
+
+    Attributes:
+        targets: measured markers, shape (T, M, 3) [m], NaN where missing.
+        weights: shape (M,).
+        goals: wanted coordinate values, shape (T or 1, n); goal_weight (n,), per unit of marker weight.
+        low, high: bounds, shape (n,); infinite where a coordinate is not clamped.
+        floor: least damping per unit of marker weight, shape (n,).
+        largest: largest change of one step, shape (n,).
+    """
+
+    model: OsimModel
+    trial: Trial
+    config: IKConfig
+    reduced: ReducedProblem
+    marker_names: tuple[str, ...]
+    targets: Array
+    weights: Array
+    goals: Array
+    goal_weight: Array
+    low: Array
+    high: Array
+    floor: Array
+    largest: Array
+    warnings: tuple[str, ...]
+
+    @property
+    def start(self) -> Array:
+        """Default coordinates within their bounds, shape (n,)."""
+        return np.clip(self.model.tree.defaults[self.reduced.free], self.low, self.high)
+
+    @property
+    def rotational(self) -> BoolArray:
+        """Which free coordinates are pure rotations, shape (n,)."""
+        types = self.model.motion_types
+        return np.array([types[j] == "rotational" for j in self.reduced.free], dtype=bool)
+
+
+def build_problem(model: OsimModel, trial: Trial, config: IKConfig) -> IKProblem:
+    """Match markers and coordinates by name and reduce the model.
+
+    Raises:
+        InputError: no common marker, unknown names in the configuration, weights that are no weights.
+    """
+    _check_names(model, config)
+    names, columns, rows, weights, warnings = _match_markers(model, trial, config)
+    tree = model.tree
+    unlocked = ~tree.locked | np.isin(model.coordinate_names, config.free)
+    reduced = reduce_problem(tree, rows, unlocked & ~tree.dependent, tree.defaults)
+    free = reduced.free
+    unseen = [
+        n for i, n in enumerate(model.coordinate_names) if unlocked[i] and not tree.dependent[i] and i not in free
+    ]
+    if unseen:
+        warnings.append(f"no marker determines {_listed(unseen)}: held at the default value")
+    goals, goal_weight = _goals(model, trial, config, free, weights)
+    bounded = tree.clamped[free] & config.respect_ranges
+    translational = np.array([model.motion_types[j] == "translational" for j in free], dtype=bool)
+    return IKProblem(
+        model=model,
+        trial=trial,
+        config=config,
+        reduced=reduced,
+        marker_names=names,
+        targets=np.ascontiguousarray(trial.markers[:, columns], dtype=np.float64),
+        weights=weights,
+        goals=goals,
+        goal_weight=goal_weight,
+        low=np.where(bounded, tree.ranges[free, 0], -np.inf),
+        high=np.where(bounded, tree.ranges[free, 1], np.inf),
+        floor=np.where(translational, _MOVE_FLOOR, _TURN_FLOOR),
+        largest=np.where(translational, _LARGEST_MOVE, _LARGEST_TURN),
+        warnings=tuple(warnings),
+    )
+
+
+def _check_names(model: OsimModel, config: IKConfig) -> None:
+    for name in (*config.coordinate_targets, *config.free):
+        if name not in model.coordinate_names:
+            raise InputError(
+                model.path or model.name,
+                f"has no coordinate {name!r}{near_matches(name, model.coordinate_names)}",
+            )
+    for name, weight in config.weights.items():
+        if not np.isfinite(weight) or weight < 0.0:
+            raise InputError("marker weights", f"the weight of {name!r} is {weight}", "zero or more is needed")
+
+
+def _match_markers(
+    model: OsimModel, trial: Trial, config: IKConfig
+) -> tuple[tuple[str, ...], list[int], list[int], Array, list[str]]:
+    """Names, trial columns, model rows and weights of the markers to use, and warnings."""
+    column = {name: i for i, name in enumerate(trial.marker_names)}
+    common = [n for n in model.marker_names if n in column]
+    if not common:
+        hints = [f"{n!r}{near_matches(n, model.marker_names)}" for n in trial.marker_names]
+        near = [h for h in hints if "did you mean" in h][:5]
+        raise InputError(
+            trial.source or trial.name,
+            f"shares no marker name with the model {model.name!r} "
+            f"(trial: {_listed(trial.marker_names)}; model: {_listed(model.marker_names)})",
+            f"rename the markers: {', '.join(near)}" if near else "rename the markers or give the model its markers",
+        )
+    warnings = []
+    weight = {n: float(config.weights.get(n, config.default_weight)) for n in common}
+    seen = np.isfinite(trial.markers).all(axis=2).any(axis=0)
+    empty = [n for n in common if weight[n] > 0.0 and not seen[column[n]]]
+    if empty:
+        warnings.append(f"never measured and left out: {_listed(empty)}")
+    names = tuple(n for n in common if weight[n] > 0.0 and seen[column[n]])
+    if not names:
+        raise InputError(trial.source or trial.name, "no marker with a weight above 0 was measured")
+    wanted = [n for n, w in config.weights.items() if w > 0.0 and n not in common]
+    if wanted:
+        warnings.append(f"tasks for markers that model and trial do not share are off: {_listed(wanted)}")
+    row = {name: i for i, name in enumerate(model.marker_names)}
+    return (
+        names,
+        [column[n] for n in names],
+        [row[n] for n in names],
+        np.array([weight[n] for n in names]),
+        warnings,
+    )
+
+
+def _goals(
+    model: OsimModel, trial: Trial, config: IKConfig, free: np.ndarray, weights: Array
+) -> tuple[Array, Array]:
+    """Wanted values and their weights in OpenSim's proportion: sum w r^2 / (2 sum w) + W (q - q0)^2 / 2."""
+    name_of = [model.coordinate_names[j] for j in free]
+    targets: list[CoordinateTarget | None] = [config.coordinate_targets.get(n) for n in name_of]
+    varying = any(t is not None and np.ndim(t.value) > 0 for t in targets)
+    goals = np.zeros((len(trial.time) if varying else 1, len(free)))
+    goal_weight = np.zeros(len(free))
+    for k, target in enumerate(targets):
+        if target is None:
+            continue
+        value = np.asarray(target.value, dtype=float)
+        if value.ndim > 0 and value.shape != (len(trial.time),):
+            raise InputError(
+                f"target of {name_of[k]!r}",
+                f"has shape {value.shape}",
+                f"one value or one per frame ({len(trial.time)}) is needed",
+            )
+        goals[:, k], goal_weight[k] = value, target.weight
+    return goals, goal_weight
+
+
+def to_result(
+    problem: IKProblem,
+    solution: Array,
+    points: Array,
+    converged: BoolArray,
+    iterations: np.ndarray,
+    sensitivity: Array,
+    warnings: tuple[str, ...] = (),
+) -> KinematicsResult:
+    """Assemble the result from the free coordinates (T, n), model markers (T, M, 3) and their sensitivity (n,)."""
+    model, reduced = problem.model, problem.reduced
+    coordinates = complete_coordinates(model, reduced, solution)
+    n_q = len(model.coordinate_names)
+    everywhere = np.full(n_q, np.inf)
+    everywhere[reduced.free] = sensitivity
+    free = np.zeros(n_q, dtype=bool)
+    free[reduced.free] = True
+    return KinematicsResult(
+        name=problem.trial.name,
+        time=problem.trial.time,
+        coordinates=coordinates,
+        coordinate_names=model.coordinate_names,
+        motion_types=model.motion_types,
+        marker_names=problem.marker_names,
+        marker_weights=problem.weights,
+        model_markers=points,
+        marker_errors=np.linalg.norm(points - problem.targets, axis=2),
+        converged=converged,
+        iterations=iterations,
+        sensitivity=everywhere,
+        free=free,
+        warnings=(*problem.warnings, *warnings),
+    )
+
+
+def complete_coordinates(model: OsimModel, reduced: ReducedProblem, solution: Array) -> Array:
+    """All coordinates (T, n_q) from the free ones (T, n): held ones filled in, dependent ones computed."""
+    full = np.tile(reduced.held, (len(solution), 1))
+    full[:, reduced.free] = solution
+    for d in model.tree.dependences:
+        full[:, d.coordinate] = d.function(sum(w * full[:, row] for row, w in d.argument))
+    return full
+
+
+def _listed(names: tuple[str, ...] | list[str], most: int = 8) -> str:
+    shown = ", ".join(names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,333 @@
+"""The inverse-kinematics problem of one model and marker set as flat arrays for the compiled kernel.
+
+The tree is reduced first: welds, locked coordinates and everything constant are folded into fixed transforms,
+branches without markers are cut, and each joint becomes a node of elementary motions, all about or along the
+z axis of their frame (a fixed rotation brings any axis there).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biopose_sim.kinematics.tree import ROTATION, FixedTransform, KinematicTree, Operation
+from biopose_sim.kinematics.tree_builder import axis_rotation
+from biopose_sim.osim.functions import ScalarFunction
+
+Array = NDArray[np.float64]
+LINE, PIECES, SINE = 0, 1, 2
+
+
+class Program(NamedTuple):
+    """Arrays of the kernel; "function" counts couplers first, then the operations; "ptr" arrays are CSR.
+
+    Variables are the free coordinates, then the dependent ones. The pattern of a function lists the free
+    coordinates it depends on; ``pattern_entry`` maps each to the node's entry, a (node, free coordinate) pair.
+    """
+
+    n_free: int
+    n_couplers: int
+    kind: NDArray[np.int64]
+    line: Array
+    table: NDArray[np.int64]
+    sine: Array
+    n_breaks: NDArray[np.int64]
+    breaks: Array
+    origins: Array
+    coefficients: Array
+    argument_ptr: NDArray[np.int64]
+    argument_variable: NDArray[np.int64]
+    argument_weight: Array
+    slot_ptr: NDArray[np.int64]
+    slot: NDArray[np.int64]
+    pattern_ptr: NDArray[np.int64]
+    pattern_free: NDArray[np.int64]
+    pattern_entry: NDArray[np.int64]
+    node_parent: NDArray[np.int64]
+    operation_ptr: NDArray[np.int64]
+    rotates: NDArray[np.bool_]
+    turned: NDArray[np.bool_]
+    rotation: Array
+    translation: Array
+    entry_ptr: NDArray[np.int64]
+    entry_free: NDArray[np.int64]
+    entry_node: NDArray[np.int64]
+    ancestor_ptr: NDArray[np.int64]
+    ancestor: NDArray[np.int64]
+    marker_node: NDArray[np.int64]
+    marker_local: Array
+
+
+class ReducedProblem(NamedTuple):
+    """The program with what its variables mean in the model.
+
+    Attributes:
+        program: arrays of the kernel.
+        free: model indices of the free coordinates, in the program's order.
+        markers: model indices of the markers, in the program's order.
+        held: values of all coordinates that are not solved for, shape (n_q,) [rad | m].
+    """
+
+    program: Program
+    free: NDArray[np.int64]
+    markers: NDArray[np.int64]
+    held: Array
+
+
+class _OperationItem(NamedTuple):
+    rotates: bool
+    rotation: Array
+    translation: Array
+    function: ScalarFunction
+    argument: tuple[tuple[int, float], ...]
+
+
+def reduce_problem(
+    tree: KinematicTree, markers: Sequence[int], free: NDArray[np.bool_], held: Array
+) -> ReducedProblem:
+    """Build the program.
+
+    Args:
+        tree: the (scaled) tree.
+        markers: model indices of the markers to fit.
+        free: which coordinates may move, shape (n_q,); those that no marker sees are taken out here.
+        held: values of the others, shape (n_q,) [rad | m].
+    """
+    return _Reducer(tree, list(markers), free, np.array(held, dtype=float)).reduce()
+
+
+class _Reducer:
+    def __init__(self, tree: KinematicTree, markers: list[int], free: NDArray[np.bool_], held: Array) -> None:
+        self.tree, self.markers, self.held = tree, markers, held
+        self.depends = self._dependence_patterns(free)
+        self.constant = self._constant_values()
+
+    def _dependence_patterns(self, free: NDArray[np.bool_]) -> list[tuple[int, ...]]:
+        """Per coordinate the free coordinates that it depends on."""
+        patterns: list[tuple[int, ...]] = [(i,) if f else () for i, f in enumerate(free)]
+        for d in self.tree.dependences:
+            patterns[d.coordinate] = tuple(sorted({j for row, _ in d.argument for j in patterns[row]}))
+        return patterns
+
+    def _constant_values(self) -> Array:
+        values = self.held.copy()
+        for d in self.tree.dependences:
+            if not self.depends[d.coordinate]:
+                values[d.coordinate] = d.function(np.array(sum(w * values[r] for r, w in d.argument)))
+        return values
+
+    def _moves(self, argument: tuple[tuple[int, float], ...]) -> bool:
+        return any(self.depends[row] for row, _ in argument)
+
+    def reduce(self) -> ReducedProblem:
+        tree = self.tree
+        needed = np.zeros(len(tree.nodes), dtype=bool)
+        for m in self.markers:
+            body = int(tree.marker_body[m])
+            node = int(tree.body_node[body]) if body >= 0 else -1
+            while node >= 0 and not needed[node]:
+                needed[node] = True
+                node = tree.nodes[node].parent
+        self.parents: list[int] = []
+        self.operations: list[list[_OperationItem]] = []
+        place: dict[int, tuple[int, Array, Array]] = {-1: (-1, np.eye(3), np.zeros(3))}
+        for index, node in enumerate(tree.nodes):
+            if needed[index]:
+                place[index] = self._reduce_node(node.pre, node.operations, node.post, place[node.parent])
+        marker_node, marker_local = [], []
+        for m in self.markers:
+            body = int(tree.marker_body[m])
+            at, rotation, translation = place[int(tree.body_node[body]) if body >= 0 else -1]
+            marker_node.append(at)
+            marker_local.append(rotation @ tree.marker_matrix[m].sum(axis=1) + translation)
+        return self._assemble(np.array(marker_node, dtype=np.int64), np.array(marker_local).reshape(-1, 3))
+
+    def _reduce_node(
+        self,
+        pre: FixedTransform,
+        operations: tuple[Operation, ...],
+        post: FixedTransform,
+        parent: tuple[int, Array, Array],
+    ) -> tuple[int, Array, Array]:
+        """Append the moving operations of a node; return where its body is relative to the last reduced node."""
+        at, rotation, translation = parent
+        rotation, translation = rotation @ pre.rotation, translation + rotation @ pre.matrix.sum(axis=1)
+        items: list[_OperationItem] = []
+        for op in operations:
+            if self._moves(op.argument):
+                to_z = _rotation_from_z(op.axis)
+                items.append(
+                    _OperationItem(
+                        op.kind == ROTATION, rotation @ to_z, translation, op.function, op.argument
+                    )
+                )
+                rotation, translation = to_z.T, np.zeros(3)
+                continue
+            value = float(op.function(np.array(sum(w * self.constant[r] for r, w in op.argument))))
+            if op.kind == ROTATION:
+                rotation = rotation @ axis_rotation(op.axis, value)
+            else:
+                translation = translation + rotation @ op.axis * value
+        if items:
+            self.parents.append(at)
+            self.operations.append(items)
+            at = len(self.parents) - 1
+        translation = translation + rotation @ post.matrix.sum(axis=1)
+        return at, rotation @ post.rotation, translation
+
+    def _assemble(self, marker_node: NDArray[np.int64], marker_local: Array) -> ReducedProblem:
+        items = [item for node in self.operations for item in node]
+        used: set[int] = {j for item in items for row, _ in item.argument for j in self.depends[row]}
+        free = np.array(sorted(used), dtype=np.int64)
+        column = {int(j): k for k, j in enumerate(free)}
+        couplers = self._needed_couplers(items)
+        variable = dict(column)
+        for k, d in enumerate(couplers):
+            variable[d.coordinate] = len(free) + k
+        functions = [(d.function, d.argument) for d in couplers] + [(i.function, i.argument) for i in items]
+        patterns = [self._pattern(argument, column) for _, argument in functions]
+        node_of = [-1] * len(couplers) + [n for n, ops in enumerate(self.operations) for _ in ops]
+        entries = _Entries(len(self.operations), patterns, node_of)
+        program = Program(
+            n_free=len(free),
+            n_couplers=len(couplers),
+            **_function_arrays([_shift(f, self._offset(argument)) for f, argument in functions]),
+            **self._argument_arrays(functions, variable, column, patterns),
+            **_csr("pattern", "pattern_free", patterns),
+            pattern_entry=entries.of_pattern,
+            node_parent=np.array(self.parents, dtype=np.int64),
+            operation_ptr=np.cumsum([0, *(len(o) for o in self.operations)], dtype=np.int64),
+            rotates=np.array([i.rotates for i in items], dtype=bool),
+            turned=np.array([not np.array_equal(i.rotation, np.eye(3)) for i in items], dtype=bool),
+            rotation=np.array([i.rotation for i in items]).reshape(-1, 3, 3),
+            translation=np.array([i.translation for i in items]).reshape(-1, 3),
+            entry_ptr=entries.ptr,
+            entry_free=entries.free,
+            entry_node=entries.node,
+            **_csr("ancestor", "ancestor", [self._ancestors(n) for n in range(len(self.parents))]),
+            marker_node=marker_node,
+            marker_local=marker_local,
+        )
+        return ReducedProblem(program, free, np.array(self.markers, dtype=np.int64), self.constant)
+
+    def _needed_couplers(self, items: list[_OperationItem]) -> list:
+        wanted = {row for item in items for row, _ in item.argument}
+        chosen = []
+        for d in reversed(self.tree.dependences):
+            if d.coordinate in wanted and self.depends[d.coordinate]:
+                chosen.append(d)
+                wanted |= {row for row, _ in d.argument}
+        return chosen[::-1]
+
+    def _pattern(self, argument: tuple[tuple[int, float], ...], column: dict[int, int]) -> list[int]:
+        return sorted({column[j] for row, _ in argument for j in self.depends[row]})
+
+    def _ancestors(self, node: int) -> list[int]:
+        found = []
+        node = self.parents[node]
+        while node >= 0:
+            found.append(node)
+            node = self.parents[node]
+        return found
+
+    def _argument_arrays(self, functions: list, variable: dict, column: dict, patterns: list[list[int]]) -> dict:
+        variables, weights, slots = [], [], []
+        for k, (_, argument) in enumerate(functions):
+            moving = [(row, w) for row, w in argument if self.depends[row]]
+            variables.append([variable[row] for row, _ in moving])
+            weights += [w for _, w in moving]
+            slots += [[patterns[k].index(column[j]) for j in self.depends[row]] for row, _ in moving]
+        return {
+            **_csr("argument", "argument_variable", variables),
+            "argument_weight": np.array(weights, dtype=float),
+            **_csr("slot", "slot", slots),
+        }
+
+    def _offset(self, argument: tuple[tuple[int, float], ...]) -> float:
+        """The constant part of an argument, which moves into its function."""
+        return float(sum(w * self.constant[row] for row, w in argument if not self.depends[row]))
+
+
+class _Entries:
+    """(node, free coordinate) pairs, and the entry of every pattern element."""
+
+    def __init__(self, n_nodes: int, patterns: list[list[int]], node_of: list[int]) -> None:
+        per_node: list[list[int]] = [[] for _ in range(n_nodes)]
+        for pattern, node in zip(patterns, node_of):
+            if node >= 0:
+                per_node[node] += [j for j in pattern if j not in per_node[node]]
+        self.ptr = np.cumsum([0, *(len(p) for p in per_node)], dtype=np.int64)
+        self.free = np.array([j for p in per_node for j in p], dtype=np.int64)
+        self.node = np.array([n for n, p in enumerate(per_node) for _ in p], dtype=np.int64)
+        index = {(n, j): int(self.ptr[n]) + k for n, p in enumerate(per_node) for k, j in enumerate(p)}
+        self.of_pattern = np.array(
+            [index.get((node, j), -1) for pattern, node in zip(patterns, node_of) for j in pattern], dtype=np.int64
+        )
+
+
+def _csr(ptr: str, values: str, rows: list[list[int]]) -> dict[str, NDArray[np.int64]]:
+    return {
+        f"{ptr}_ptr": np.cumsum([0, *(len(r) for r in rows)], dtype=np.int64),
+        values: np.array([v for r in rows for v in r], dtype=np.int64),
+    }
+
+
+def _shift(function: ScalarFunction, offset: float) -> ScalarFunction:
+    """f(x + offset)."""
+    if offset == 0.0:
+        return function
+    sine = function.sine
+    if sine is not None:
+        sine = (sine[0], sine[1], sine[2] + sine[1] * offset, sine[3])
+    return ScalarFunction(
+        function.weights, function.breaks - offset, function.origins - offset, function.coefficients, sine
+    )
+
+
+def _function_arrays(functions: list[ScalarFunction]) -> dict:
+    n = len(functions)
+    kind, table = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    line, sine = np.zeros((n, 2)), np.zeros((n, 4))
+    pieces = [f for f in functions if f.sine is None and not f.is_linear]
+    most = max((len(f.breaks) for f in pieces), default=0)
+    degree = max((f.coefficients.shape[1] for f in pieces), default=1)
+    n_breaks = np.array([len(f.breaks) for f in pieces], dtype=np.int64)
+    breaks = np.full((len(pieces), most), np.inf)
+    origins, coefficients = np.zeros((len(pieces), most + 1)), np.zeros((len(pieces), most + 1, degree))
+    filled = 0
+    for i, f in enumerate(functions):
+        if f.sine is not None:
+            kind[i], sine[i] = SINE, f.sine
+        elif f.is_linear:
+            slope = f.coefficients[0, 1] if f.coefficients.shape[1] == 2 else 0.0
+            line[i] = f.coefficients[0, 0] - slope * f.origins[0], slope
+        else:
+            kind[i], table[i] = PIECES, filled
+            breaks[filled, : len(f.breaks)] = f.breaks
+            origins[filled, : len(f.origins)] = f.origins
+            coefficients[filled, : len(f.origins), : f.coefficients.shape[1]] = f.coefficients
+            filled += 1
+    return {
+        "kind": kind,
+        "line": line,
+        "table": table,
+        "sine": sine,
+        "n_breaks": n_breaks,
+        "breaks": breaks,
+        "origins": origins,
+        "coefficients": coefficients,
+    }
+
+
+def _rotation_from_z(axis: Array) -> Array:
+    """A rotation matrix (3, 3) whose third column is the unit ``axis``."""
+    x, y, z = np.eye(3)
+    if np.array_equal(axis, z):
+        return np.eye(3)
+    other = y if abs(axis[1]) < 0.9 else x
+    first = np.cross(other, axis)
+    first /= np.linalg.norm(first)
+    return np.column_stack([first, np.cross(axis, first), axis])

@@ -1,0 +1,153 @@
+"""Finding a first pose without anybody's guess: whole-body orientation first, then the joints."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from biopose_sim.ik.cpu import CpuEngine
+from biopose_sim.ik.types import Array, BoolArray
+
+_GOOD_FIT = 0.03  # weighted rms marker distance [m] below which a pose is believed at once
+_FULL_TRIES = 4
+_RANDOM_TRIES = 12
+
+
+def best_frame(targets: Array, weights: Array, near: int, within: tuple[int, int]) -> int:
+    """The frame of [first, last) with the most marker weight measured, the nearest to ``near`` of those."""
+    first, last = within
+    seen = np.isfinite(targets[first:last]).all(axis=2) @ weights
+    distance = np.abs(np.arange(first, last) - near)
+    return first + int(np.lexsort((distance, -np.round(seen, 9)))[0])
+
+
+def find_start(engine: CpuEngine, frame: int) -> tuple[Array, float]:
+    """Coordinates of one frame (n,) and their cost, from no guess at all.
+
+    The root's coordinates are fitted from many orientations with the joints at rest; the best of them, and random
+    poses of the joints if these do not fit well, start full solutions.
+    """
+    problem = engine.problem
+    rest = problem.start
+    seen = np.isfinite(problem.targets[frame]).all(axis=1)
+    total = float(problem.weights[seen].sum())
+    root = _root_coordinates(engine)
+    good = 0.5 * total * _GOOD_FIT**2
+    best, best_cost = rest, np.inf
+    for seeds in (_few_turns(engine, rest, root), _many_turns(engine, rest, root)):
+        roots = engine.solve_starts(_placed(engine, seeds, frame, root), frame, movable=root)
+        picked = _distinct(roots.coordinates, roots.cost)[:_FULL_TRIES]
+        q, cost = _best(engine, roots.coordinates[picked], frame)
+        if cost < best_cost:
+            best, best_cost = q, cost
+        if best_cost <= good:
+            break
+    if best_cost > good:
+        q, cost = _best(engine, _random_poses(engine, best, root), frame)
+        if cost < best_cost:
+            best, best_cost = q, cost
+    return _unwound(engine, best, frame, best_cost), best_cost
+
+
+def _best(engine: CpuEngine, starts: Array, frame: int) -> tuple[Array, float]:
+    sweep = engine.solve_starts(starts, frame)
+    # Of equal fits the one nearest to rest is meant.
+    distance = np.abs(sweep.coordinates - engine.problem.start).sum(axis=1)
+    lowest = sweep.cost.min()
+    equal = np.flatnonzero(sweep.cost <= lowest * (1.0 + 1e-6) + 1e-15)
+    winner = equal[np.argmin(distance[equal])]
+    return sweep.coordinates[winner].copy(), float(sweep.cost[winner])
+
+
+def _root_coordinates(engine: CpuEngine) -> BoolArray:
+    """Coordinates that move the first node of the tree."""
+    program = engine.program
+    root = np.zeros(program.n_free, dtype=bool)
+    if len(program.node_parent):
+        root[program.entry_free[program.entry_ptr[0] : program.entry_ptr[1]]] = True
+    return root
+
+
+def _turning(engine: CpuEngine, root: BoolArray) -> list[int]:
+    return [int(j) for j in np.flatnonzero(root & engine.problem.rotational)]
+
+
+def _few_turns(engine: CpuEngine, rest: Array, root: BoolArray) -> Array:
+    seeds = [rest]
+    for j in _turning(engine, root):
+        for angle in (0.5 * np.pi, -0.5 * np.pi, np.pi):
+            seed = rest.copy()
+            seed[j] += angle
+            seeds.append(seed)
+    return np.array(seeds)
+
+
+def _many_turns(engine: CpuEngine, rest: Array, root: BoolArray) -> Array:
+    turning = _turning(engine, root)[:3]
+    seeds = []
+    for angles in itertools.product((0.0, 0.5 * np.pi, np.pi, -0.5 * np.pi), repeat=len(turning)):
+        seed = rest.copy()
+        seed[turning] += angles
+        seeds.append(seed)
+    return np.array(seeds)
+
+
+def _placed(engine: CpuEngine, seeds: Array, frame: int, root: BoolArray) -> Array:
+    """Move the root's translations so that the centroids of model and measured markers agree."""
+    moving = [int(j) for j in np.flatnonzero(root & ~engine.problem.rotational)]
+    seen = np.isfinite(engine.problem.targets[frame]).all(axis=1)
+    if not moving or not seen.any():
+        return seeds
+    measured = engine.problem.targets[frame][seen].mean(axis=0)
+    placed = seeds.copy()
+    still = np.zeros(engine.program.n_free, dtype=bool)
+
+    def centroids(starts: Array) -> Array:
+        return engine.solve_starts(starts, frame, movable=still).points[:, seen].mean(axis=1)
+
+    base = centroids(seeds)
+    probe = seeds[:1].copy()
+    directions = []
+    for j in moving:
+        probe[:] = seeds[0]
+        probe[0, j] += 1.0
+        directions.append(centroids(np.clip(probe, None, None))[0] - base[0])
+    change = np.linalg.lstsq(np.array(directions).T, (measured - base).T, rcond=None)[0]
+    placed[:, moving] += change.T
+    return placed
+
+
+def _distinct(coordinates: Array, cost: Array) -> list[int]:
+    """Indices by rising cost, without those that equal an earlier one."""
+    chosen: list[int] = []
+    for i in np.argsort(cost):
+        turned = coordinates[i]
+        if all(np.abs(np.sin(0.5 * (turned - coordinates[k]))).max() > 0.05 for k in chosen):
+            chosen.append(int(i))
+    return chosen
+
+
+def _random_poses(engine: CpuEngine, best: Array, root: BoolArray) -> Array:
+    rng = np.random.default_rng(0)
+    problem = engine.problem
+    ranges = problem.model.tree.ranges[problem.reduced.free]
+    low = np.clip(ranges[:, 0], best - 1.5, best + 1.5)
+    high = np.clip(ranges[:, 1], best - 1.5, best + 1.5)
+    starts = rng.uniform(low, np.maximum(high, low), size=(_RANDOM_TRIES, len(best)))
+    starts[:, root] = best[root]
+    return starts
+
+
+def _unwound(engine: CpuEngine, q: Array, frame: int, cost: float) -> Array:
+    """Take whole turns out of rotations, towards the middle of their range, where that changes nothing."""
+    problem = engine.problem
+    ranges = problem.model.tree.ranges[problem.reduced.free]
+    middle = np.clip(np.where(np.isfinite(ranges).all(axis=1), ranges.mean(axis=1), 0.0), -np.pi, np.pi)
+    turns = np.where(problem.rotational, np.round((q - middle) / (2.0 * np.pi)), 0.0)
+    if not turns.any():
+        return q
+    candidate = q - 2.0 * np.pi * turns
+    sweep = engine.solve_starts(candidate[None], frame)
+    same = sweep.cost[0] <= cost * (1.0 + 1e-9) + 1e-15
+    return sweep.coordinates[0] if same else q
