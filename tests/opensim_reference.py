@@ -16,7 +16,12 @@ opensim.Logger.setLevelString("Critical")
 opensim.Logger.removeFileSink()
 
 Array = np.ndarray
-LOOP_CONSTRAINTS = ("WeldConstraint", "PointConstraint", "PointOnLineConstraint", "ConstantDistanceConstraint")
+LOOP_CONSTRAINTS = (
+    "WeldConstraint",
+    "PointConstraint",
+    "PointOnLineConstraint",
+    "ConstantDistanceConstraint",
+)
 
 
 @contextlib.contextmanager
@@ -32,7 +37,7 @@ def working_in(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class ReferencePoses:
-    """Rotations (n, n_bodies, 3, 3), positions (n, n_bodies, 3), markers (n, n_markers, 3), centres (n, n_joints, 3)."""
+    """Rotations (n, n_bodies, 3, 3) and positions (n, rows, 3) of bodies, markers and joint centres."""
 
     rotations: Array
     positions: Array
@@ -74,8 +79,10 @@ class Reference:
         coordinates = self.model.getCoordinateSet()
         return {name: kinds[coordinates.get(name).getMotionType()] for name in self.coordinate_names}
 
-    def poses(self, names: Sequence[str], values: Array, bodies: Sequence[str], markers: Sequence[str]) -> ReferencePoses:
-        """Poses for coordinate values (n, n_q), which satisfy the couplers already; locked ones are left alone."""
+    def poses(
+        self, names: Sequence[str], values: Array, bodies: Sequence[str], markers: Sequence[str]
+    ) -> ReferencePoses:
+        """Poses for coordinate values (n, n_q), which satisfy the couplers; locked ones are left alone."""
         model, state = self.model, self.state
         coordinates = [model.getCoordinateSet().get(name) for name in names]
         free = [i for i, c in enumerate(coordinates) if not c.getLocked(state)]
@@ -107,14 +114,16 @@ def _matrix(rotation: opensim.Rotation) -> list[list[float]]:
 
 
 def random_coordinates(model, rng: np.random.Generator, count: int, widen: float = 0.0) -> Array:
-    """Random coordinates (count, n_q) inside (or, widened by a fraction, beyond) their ranges of at most +-10."""
+    """Random coordinates (count, n_q) in their ranges (at most +-10), or beyond by a fraction."""
     low, high = np.clip(model.tree.ranges, -10.0, 10.0).T
     margin = widen * (high - low)
     values = rng.uniform(low - margin, high + margin, (count, len(low)))
     return np.where(model.tree.locked, model.tree.defaults, values)
 
 
-def differences(path: str | Path, count: int, scales: str = "", seed: int = 0, widen: float = 0.0) -> dict[str, float]:
+def differences(
+    path: str | Path, count: int, scales: str = "", seed: int = 0, widen: float = 0.0
+) -> dict[str, float]:
     """Largest differences between our kinematics and OpenSim's for random coordinates.
 
     Args:
@@ -143,7 +152,9 @@ def differences(path: str | Path, count: int, scales: str = "", seed: int = 0, w
         reference.scale(ours.body_names, drawn)
         factors = torch.from_numpy(drawn)
     out = ours(torch.from_numpy(random_coordinates(ours, rng, count, widen)), scales=factors)
-    expected = reference.poses(ours.coordinate_names, out.coordinates.numpy(), ours.body_names, ours.marker_names)
+    expected = reference.poses(
+        ours.coordinate_names, out.coordinates.numpy(), ours.body_names, ours.marker_names
+    )
     found = {
         "rotation": (out.transforms[..., :3, :3], expected.rotations),
         "position": (out.transforms[..., :3, 3], expected.positions),

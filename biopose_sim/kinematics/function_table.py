@@ -21,6 +21,15 @@ class FunctionTable(nn.Module):
         arguments: per function its (coordinate row, weight) pairs; empty for a constant.
     """
 
+    restore: Tensor
+    rows: Tensor
+    weights: Tensor
+    line: Tensor
+    breaks: Tensor
+    origins: Tensor
+    coefficients: Tensor
+    sine: Tensor
+
     def __init__(self, functions: Sequence[ScalarFunction], arguments: Sequence[Argument]) -> None:
         super().__init__()
         linear = [i for i, f in enumerate(functions) if f.is_linear]

@@ -25,8 +25,12 @@ _HALF_PI = np.pi / 2.0
 
 
 def body_fixed_xyz_to_matrix(angles: schema.Vec3) -> Array:
-    """Rotation matrix (3, 3) of body-fixed X-Y-Z angles [rad]: Rx @ Ry @ Rz."""
-    return axis_rotation(_EYE[0], angles[0]) @ axis_rotation(_EYE[1], angles[1]) @ axis_rotation(_EYE[2], angles[2])
+    """Rotation matrix (3, 3), Rx @ Ry @ Rz, of body-fixed X-Y-Z angles [rad]."""
+    return (
+        axis_rotation(_EYE[0], angles[0])
+        @ axis_rotation(_EYE[1], angles[1])
+        @ axis_rotation(_EYE[2], angles[2])
+    )
 
 
 def axis_rotation(axis: Array, angle: float) -> Array:
@@ -44,7 +48,7 @@ def build_tree(model: schema.Model) -> KinematicTree:
     """Build the tree of a model.
 
     Raises:
-        InputError: bodies that no joint holds, a joint that closes a loop, couplers that depend on each other.
+        InputError: bodies that no joint holds, a joint that closes a loop, couplers that form a circle.
     """
     return _Builder(model).build()
 
@@ -67,7 +71,9 @@ class _Builder:
             waiting = [joint for joint in waiting if joint not in placed]
         loose = [b.name for b in self.model.bodies if b.name not in self.node_of_body]
         if loose:
-            raise InputError(self.source, f"no joint holds the body {loose[0]!r}", "connect every body by a joint")
+            raise InputError(
+                self.source, f"no joint holds the body {loose[0]!r}", "connect every body by a joint"
+            )
         n_markers = len(self.model.markers)
         fixed = [self._frame(m.frame, m.location) for m in self.model.markers]
         centers = [self._frame(j.child) for j in self.model.joints]
@@ -131,7 +137,9 @@ class _Builder:
             return self._scapulothoracic(joint, parent, inverse_child)
         operations = [self._operation(TRANSLATION, axis, parent.body) for axis in joint.translations]
         if joint.type == "EllipsoidJoint":
-            operations += self._ellipsoid(joint.radii or (0.0, 0.0, 0.0), joint.coordinates, parent.body, (0, 1, 2))
+            operations += self._ellipsoid(
+                joint.radii or (0.0, 0.0, 0.0), joint.coordinates, parent.body, (0, 1, 2)
+            )
         operations += [self._operation(ROTATION, axis, UNSCALED) for axis in joint.rotations]
         return [(parent, [op for op in operations if not _is_nothing(op)], inverse_child)]
 
@@ -143,7 +151,12 @@ class _Builder:
         # OpenSim weighs the factors with the axis as it stands in the file (SpatialTransform::scale).
         weights = tuple(abs(a) for a in axis.axis)
         return Operation(
-            kind, direction, function, self._argument(axis.coordinates, function.weights), scale_body, weights  # type: ignore[arg-type]
+            kind,
+            direction,
+            function,
+            self._argument(axis.coordinates, function.weights),
+            scale_body,
+            weights,  # type: ignore[arg-type]
         )
 
     def _argument(self, names: tuple[str, ...], weights: tuple[float, ...]) -> tuple[tuple[int, float], ...]:
@@ -167,8 +180,8 @@ class _Builder:
         operations = []
         for axis, factor, argument, phase in terms:
             function = sine_function(tuple(w for _, w in argument), factor * radii[axis], 1.0, phase)
-            weights = tuple(float(i == radius_axis[axis]) for i in range(3))
-            operations.append(Operation(TRANSLATION, _EYE[axis], function, argument, body, weights))  # type: ignore[arg-type]
+            a, b, c = (float(i == radius_axis[axis]) for i in range(3))
+            operations.append(Operation(TRANSLATION, _EYE[axis], function, argument, body, (a, b, c)))
         return operations
 
     def _scapulothoracic(
@@ -186,13 +199,13 @@ class _Builder:
         x, y, direction = joint.winging or (0.0, 0.0, 0.0)
         origin = np.diag([x, y, 0.0])
         wing_axis = np.array([-np.sin(direction), np.cos(direction), 0.0])
-        child_body = inverse_child.body
-        to_origin = FixedTransform(_EYE, origin, child_body)
-        back = FixedTransform(inverse_child.rotation, inverse_child.matrix - origin, child_body)
         wing = Operation(ROTATION, wing_axis, winging.function, winging.argument)
+        # OpenSim scales the winging origin with the scapula, but only where the thorax has factors.
+        body = UNSCALED if parent.body == UNSCALED else inverse_child.body
         return [
             (on_thorax, [*surface, *spin], FixedTransform(turn.T, np.zeros((3, 3)), UNSCALED)),
-            (to_origin, [wing], back),
+            (FixedTransform(_EYE, origin, body), [wing], FixedTransform(_EYE, -origin, body)),
+            (inverse_child, [], _NOTHING),
         ]
 
     def _dependences(self) -> tuple[Dependence, ...]:
@@ -202,7 +215,9 @@ class _Builder:
         ordered: list[Dependence] = []
         while waiting:
             ready = [
-                i for i, c in waiting.items() if not any(self.coordinate_index[n] in waiting for n in c.independents)
+                i
+                for i, c in waiting.items()
+                if not any(self.coordinate_index[n] in waiting for n in c.independents)
             ]
             if not ready:
                 names = ", ".join(repr(c.name) for c in list(waiting.values())[:3])
@@ -252,7 +267,8 @@ def _translations_first(link: _Link) -> list[_Link]:
         groups[-1].append(operation)
     last = len(groups) - 1
     return [
-        (pre if i == 0 else _NOTHING, group, post if i == last else _NOTHING) for i, group in enumerate(groups)
+        (pre if i == 0 else _NOTHING, group, post if i == last else _NOTHING)
+        for i, group in enumerate(groups)
     ]
 
 

@@ -7,10 +7,20 @@ from pathlib import Path
 from biopose_sim.errors import InputError, near_matches
 from biopose_sim.osim import schema
 from biopose_sim.osim.frames import FrameTable
-from biopose_sim.osim.function_parser import parse_function
+from biopose_sim.osim.function_parser import check_arguments, held_function, parse_function
 from biopose_sim.osim.joint_parser import parse_joints
-from biopose_sim.osim.xml import Element, flag, number, numbers, objects, parse_document, read_bytes, text, vector
-from biopose_sim.osim.xml import without_forces
+from biopose_sim.osim.xml import (
+    Element,
+    flag,
+    number,
+    numbers,
+    objects,
+    parse_document,
+    read_bytes,
+    text,
+    vector,
+    without_forces,
+)
 
 FIRST_READABLE_VERSION = 40000
 _COUPLER = "CoordinateCouplerConstraint"
@@ -36,30 +46,50 @@ def read_osim(path: str | Path) -> schema.Model:
 
 
 def parse_model(root: Element, source: Path, version: int) -> schema.Model:
-    """Build the model from a parsed document of version 4 or later."""
+    """Build the model from a parsed document of version 4 or later.
+
+    Raises:
+        InputError: as :func:`read_osim`.
+    """
     model = root.find("Model")
     if model is None:
         raise InputError(source, "holds no <Model>", "an .osim model file is needed")
     components = list(model.find("components") or ())
-    bodies = tuple(
-        _body(e, source) for e in [*objects(model, "BodySet"), *components] if e.tag == "Body"
-    )
+    bodies = tuple(_body(e, source) for _, e in _members(model, components, "BodySet", "Body"))
     _refuse_duplicates([b.name for b in bodies], "body", source)
     frames = FrameTable(model, [b.name for b in bodies], source)
-    joints, coordinates = parse_joints(
-        [*objects(model, "JointSet"), *(c for c in components if c.tag.endswith("Joint"))], frames, source
-    )
+    joints, coordinates = parse_joints(_members(model, components, "JointSet", "Joint"), frames, source)
+    _refuse_duplicates([j.name for j in joints], "joint", source)
     _refuse_duplicates([c.name for c in coordinates], "coordinate", source)
     couplers, loops, off = _constraints(model, components, {c.name for c in coordinates}, source)
     markers = tuple(
-        _marker(e, frames, source)
-        for e in [*objects(model, "MarkerSet"), *(c for c in components if c.tag == "Marker")]
-        if e.tag == "Marker"
+        _marker(e, path, frames, source) for path, e in _members(model, components, "MarkerSet", "Marker")
     )
     _refuse_duplicates([m.name for m in markers], "marker", source)
     return schema.Model(
-        model.get("name", source.stem), source, version, bodies, joints, coordinates, couplers, markers, loops, off
+        model.get("name", source.stem),
+        source,
+        version,
+        bodies,
+        joints,
+        coordinates,
+        couplers,
+        markers,
+        loops,
+        off,
     )
+
+
+def _members(
+    model: Element, components: list[Element], set_tag: str, ending: str
+) -> list[tuple[str, Element]]:
+    """Absolute paths and elements of a set and of the model's loose components of the same kind."""
+    folder = f"/{set_tag.lower()}/"
+    found = [(folder + e.get("name", ""), e) for e in objects(model, set_tag)]
+    loose = [(f"/{e.get('name', '')}", e) for e in components]
+    return [(path, e) for path, e in found if set_tag == "JointSet" or e.tag == ending] + [
+        (path, e) for path, e in loose if e.tag.endswith(ending)
+    ]
 
 
 def _version(root: Element, source: Path) -> int:
@@ -72,6 +102,8 @@ def _version(root: Element, source: Path) -> int:
 def _refuse_duplicates(names: list[str], kind: str, source: Path) -> None:
     seen: set[str] = set()
     for name in names:
+        if not name:
+            raise InputError(source, f"a {kind} has no name", "every one needs a name")
         if name in seen:
             raise InputError(source, f"the {kind} {name!r} occurs twice", "names must be unique")
         seen.add(name)
@@ -80,18 +112,20 @@ def _refuse_duplicates(names: list[str], kind: str, source: Path) -> None:
 def _body(element: Element, source: Path) -> schema.Body:
     inertia = numbers(element, "inertia", source, (0.0,) * 6)
     if len(inertia) != 6:
-        raise InputError(source, f"<inertia> of {element.get('name')!r} has {len(inertia)} numbers", "six are needed")
+        raise InputError(
+            source, f"<inertia> of {element.get('name')!r} has {len(inertia)} numbers", "six are needed"
+        )
     return schema.Body(
         element.get("name", ""),
         number(element, "mass", source, 0.0),
         vector(element, "mass_center", source),
-        inertia,  # type: ignore[arg-type]  # the length was checked
+        inertia,
     )
 
 
-def _marker(element: Element, frames: FrameTable, source: Path) -> schema.Marker:
+def _marker(element: Element, path: str, frames: FrameTable, source: Path) -> schema.Marker:
     name = element.get("name", "")
-    frame = frames.resolve(text(element, "socket_parent_frame"), f"marker {name!r}")
+    frame = frames.resolve(text(element, "socket_parent_frame"), f"marker {name!r}", path)
     return schema.Marker(name, frame, vector(element, "location", source), flag(element, "fixed"))
 
 
@@ -122,10 +156,13 @@ def _coupler(element: Element, coordinates: set[str], source: Path) -> schema.Co
                 f"coupler {name!r} names the coordinate {coordinate!r}, which no joint has"
                 + near_matches(coordinate, coordinates),
             )
-    holder = element.find("coupled_coordinates_function")
-    if holder is None or len(holder) == 0:
-        raise InputError(source, f"coupler {name!r} has no function")
-    function = parse_function(holder[0], f"coupler {name!r}", source)
+    node = held_function(element, "coupled_coordinates_function")
+    if node is None:
+        raise InputError(
+            source, f"coupler {name!r} has no function", "give it a coupled_coordinates_function"
+        )
+    function = parse_function(node, f"coupler {name!r}", source)
+    check_arguments(function, len(independents), f"coupler {name!r}", source)
     return schema.CoordinateCoupler(
         name, dependent, independents, function, number(element, "scale_factor", source, 1.0)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -39,9 +40,15 @@ def parse_document(data: bytes, source: str | Path) -> Element:
     try:
         root = ET.fromstring(data)
     except ET.ParseError as error:
-        line = error.position[0]
-        problem = "the file is cut off" if "no element" in str(error) or "unclosed" in str(error) else "not XML"
-        raise InputError(source, f"{problem} (line {line}: {error})", "an OpenSim XML file is needed") from None
+        if not data.strip():
+            raise InputError(source, "the file is empty", "an OpenSim XML file is needed") from None
+        cut = data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and str(error).startswith(
+            ("no element", "unclosed")
+        )
+        problem = "the file is cut off" if cut else "not XML"
+        raise InputError(source, f"{problem} ({error})", "an OpenSim XML file is needed") from None
+    except (LookupError, ValueError) as error:  # an encoding that Python does not know
+        raise InputError(source, f"not readable XML ({error})", "save the file as UTF-8") from None
     if root.tag != "OpenSimDocument":
         raise InputError(source, f"not an OpenSim document (its root element is <{root.tag}>)")
     return root
@@ -64,16 +71,39 @@ def text(element: Element | None, tag: str, default: str = "") -> str:
     return value.strip() if value and value.strip() else default
 
 
-def numbers(element: Element, tag: str, source: str | Path, default: tuple[float, ...] = ()) -> tuple[float, ...]:
-    """Numbers in a child element; raise InputError naming the element when they are not numbers."""
+def numbers(
+    element: Element,
+    tag: str,
+    source: str | Path,
+    default: tuple[float, ...] = (),
+    *,
+    unbounded: bool = False,
+) -> tuple[float, ...]:
+    """Numbers in a child element; ``default`` when absent or empty.
+
+    Raises:
+        InputError: text, NaN or (unless ``unbounded``) infinity, named with the element.
+    """
     value = element.findtext(tag)
     if value is None or not value.strip():
         return default
     try:
-        return tuple(float(v) for v in value.replace(",", " ").split())
+        found = tuple(map(float, value.split()))
     except ValueError:
-        owner = element.get("name") or element.tag
-        raise InputError(source, f"<{tag}> of {owner!r} holds {value.strip()[:40]!r}", "numbers are needed") from None
+        try:
+            found = tuple(map(float, value.replace(",", " ").split()))
+        except ValueError:
+            raise _not_numbers(element, tag, value, source) from None
+    if not math.isfinite(sum(found)) and (not unbounded or any(v != v for v in found)):
+        raise _not_numbers(element, tag, value, source)
+    return found
+
+
+def _not_numbers(element: Element, tag: str, value: str, source: str | Path) -> InputError:
+    owner = element.get("name") or element.tag
+    return InputError(
+        source, f"<{tag}> of {owner!r} holds {' '.join(value.split())[:40]!r}", "numbers are needed"
+    )
 
 
 def number(element: Element, tag: str, source: str | Path, default: float) -> float:
