@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from biopose_sim.ik.kernel import Workspace, cost_of, derive, workspace
-from biopose_sim.ik.newton import StepSpace, solve_frames, step_space
+from biopose_sim.ik.newton import StepSpace, inverse_diagonal, solve_frames, step_space
 from biopose_sim.ik.problem import IKProblem
+from biopose_sim.ik.program import Program
 from biopose_sim.ik.types import Array, BoolArray, IntArray
 
 _FRAMES_PER_THREAD = 48  # a thread's start costs as much as about so many frames
@@ -55,7 +56,6 @@ class CpuEngine:
         sweep: Sweep,
         order: IntArray,
         *,
-        targets: Array | None = None,
         movable: BoolArray | None = None,
         warm: bool = False,
         max_iterations: int | None = None,
@@ -63,7 +63,7 @@ class CpuEngine:
         """Solve the frames in ``order``, each starting from the one before; the first from its row of ``sweep``."""
         p = self.problem
         solve_frames(
-            self.program, sweep.coordinates, p.targets if targets is None else targets, p.weights,
+            self.program, sweep.coordinates, p.targets, p.visible, p.weights,
             p.goals, p.goal_weight, p.low, p.high,
             np.ones(self.program.n_free, dtype=bool) if movable is None else movable,
             p.largest, p.floor, p.config.tolerance,
@@ -77,12 +77,13 @@ class CpuEngine:
         sweep.coordinates[:] = starts
         p = self.problem
         targets = np.repeat(p.targets[frame : frame + 1], len(starts), axis=0)
+        visible = np.repeat(p.visible[frame : frame + 1], len(starts), axis=0)
         goals = p.goals[frame if len(p.goals) > 1 else 0][None]
         space = self._scratch()
         everything = np.ones(self.program.n_free, dtype=bool) if movable is None else movable
         for s in range(len(starts)):
             solve_frames(
-                self.program, sweep.coordinates, targets, p.weights, goals, p.goal_weight, p.low, p.high,
+                self.program, sweep.coordinates, targets, visible, p.weights, goals, p.goal_weight, p.low, p.high,
                 everything, p.largest, p.floor, p.config.tolerance, p.config.max_iterations,
                 np.array([s]), False, sweep.cost, sweep.iterations, sweep.converged, sweep.points, *space,
             )  # fmt: skip
@@ -108,24 +109,23 @@ class CpuEngine:
         frames = np.unique(np.linspace(0, len(coordinates) - 1, _SENSITIVITY_FRAMES).astype(int))
         w, variances = workspace(self.program), []
         for frame in frames:
-            seen = np.isfinite(p.targets[frame]).all(axis=1)
-            weights = np.where(seen, p.weights, 0.0)
+            weights = np.where(p.visible[frame], p.weights, 0.0)
             q, goal = coordinates[frame], p.goals[frame if len(p.goals) > 1 else 0]
             cost_of(self.program, q, p.targets[frame], weights, goal, p.goal_weight * weights.sum(), w)
-            derive(self.program, q, p.targets[frame], weights, goal, p.goal_weight * weights.sum(), w)
-            variances.append(_noise_variance(w.gauss.copy(), weights))
+            derive(self.program, q, p.targets[frame], weights, goal, p.goal_weight * weights.sum(), False, w)
+            variances.append(_noise_variance(self.program, w.matrix, weights))
         return 1e-3 * np.sqrt(np.mean(variances, axis=0)) if n else np.zeros(0)
 
 
-def _noise_variance(gauss: Array, weights: Array) -> Array:
-    """Diagonal of the covariance of weighted least squares for unit noise, bounded above by A^-1 max(w)."""
-    scale = np.sqrt(np.maximum(np.diag(gauss), 1e-30))
-    values, vectors = np.linalg.eigh(gauss / np.outer(scale, scale))
-    with np.errstate(divide="ignore"):
-        inverse = np.where(values > 1e-10, 1.0 / np.maximum(values, 1e-300), 1e12)
-    # With weights w the covariance is A^-1 (J^T W^2 J) A^-1; the mean weight of the seen markers stands for W.
+def _noise_variance(program: Program, curvature: Array, weights: Array) -> Array:
+    """Variance of each coordinate for unit noise, (n,): the diagonal of the inverse curvature times a weight.
+
+    With weights w the covariance of weighted least squares is A^-1 (J^T W^2 J) A^-1; the weighted mean of the
+    seen markers' weights stands for one W.
+    """
     mean_weight = float((weights**2).sum() / max(weights.sum(), 1e-30))
-    return (vectors**2 @ inverse) / scale**2 * mean_weight
+    diagonal = np.diag(curvature)
+    return inverse_diagonal(program, curvature, 1e-9 * diagonal + 1e-30) * mean_weight
 
 
 def _stretches(anchors: list[int], n_frames: int) -> list[IntArray]:

@@ -219,18 +219,26 @@ def _curvature_vector(s, a, v, out):
     out[2] = v[0] * s[11] - v[1] * s[10] + s[19] * a[0] + s[20] * a[1] + s[21] * a[2] - trace * a[2]
 
 
+@_inline
+def _add(matrix, i, j, value):
+    """Add to the lower triangle of a symmetric matrix."""
+    if i >= j:
+        matrix[i, j] += value
+    else:
+        matrix[j, i] += value
+
+
 @_jit
-def derivatives(p, slopes, bends, bends_single, axes, moments, subtree, entry, gradient, gauss, curvature):
-    """Gradient (n_free,), Gauss-Newton matrix and curvature (n_free, n_free), both whole and symmetric.
+def derivatives(p, slopes, bends, bends_single, axes, moments, subtree, entry, gradient, matrix, curved):
+    """Gradient (n_free,) and lower triangle of the Newton (``curved``) or Gauss-Newton matrix (n_free, n_free).
 
     ``entry`` (n_entries, 6) is scratch for the joint motions of the (node, coordinate) pairs.
     """
     n = p.n_free
     for i in range(n):
         gradient[i] = 0.0
-        for j in range(n):
-            gauss[i, j] = 0.0
-            curvature[i, j] = 0.0
+        for j in range(i + 1):
+            matrix[i, j] = 0.0
     for e in range(len(p.entry_free)):
         for i in range(6):
             entry[e, i] = 0.0
@@ -252,29 +260,36 @@ def derivatives(p, slopes, bends, bends_single, axes, moments, subtree, entry, g
                     entry[e, i] += slope * axes[op, i]
                     entry[e, 3 + i] += slope * moments[op, i]
                 gradient[p.pattern_free[a]] += slope * force
+            if not curved:
+                continue
             # The function's own bend, and the motions of this node on each other.
             if last - first == 1:
                 j = p.pattern_free[first]
-                curvature[j, j] += force * bends_single[k]
+                matrix[j, j] += force * bends_single[k]
             elif bends[k] != 0.0:
                 for a in range(first, last):
-                    for b in range(first, last):
-                        curvature[p.pattern_free[a], p.pattern_free[b]] += force * bends[k] * slopes[a] * slopes[b]
+                    for b in range(first, a + 1):
+                        value = force * bends[k] * slopes[a] * slopes[b]
+                        _add(matrix, p.pattern_free[a], p.pattern_free[b], value)
             _curvature_vector(s, axes[op], moments[op], vector)
             for above in range(p.operation_ptr[node], op + 1):
                 if not p.rotates[above]:
                     continue
                 term = axes[above, 0] * vector[0] + axes[above, 1] * vector[1] + axes[above, 2] * vector[2]
-                if above == op:
-                    term *= 0.5
                 above_k = p.n_couplers + above
                 for a in range(p.pattern_ptr[above_k], p.pattern_ptr[above_k + 1]):
                     i = p.pattern_free[a]
                     for b in range(first, last):
                         j = p.pattern_free[b]
                         both = term * slopes[a] * slopes[b]
-                        curvature[i, j] += both
-                        curvature[j, i] += both
+                        if above == op:
+                            # Both orders of (a, b) come by; the lower triangle takes one of them.
+                            if i >= j:
+                                matrix[i, j] += both
+                        elif i == j:
+                            matrix[i, j] += 2.0 * both
+                        else:
+                            _add(matrix, i, j, both)
     inertia = np.empty(6)
     for e in range(len(p.entry_free)):
         node, j = p.entry_node[e], p.entry_free[e]
@@ -288,23 +303,33 @@ def derivatives(p, slopes, bends, bends_single, axes, moments, subtree, entry, g
         inertia[4] = s[0] * v[1] + a[2] * s[1] - a[0] * s[3]
         inertia[5] = s[0] * v[2] + a[0] * s[2] - a[1] * s[1]
         for other in range(p.entry_ptr[node], p.entry_ptr[node + 1]):
-            value = 0.0
-            for i in range(6):
-                value += entry[other, i] * inertia[i]
-            gauss[p.entry_free[other], j] += value
-        _curvature_vector(s, a, v, vector)
+            i = p.entry_free[other]
+            if i >= j:
+                value = 0.0
+                for d in range(6):
+                    value += entry[other, d] * inertia[d]
+                matrix[i, j] += value
+        if curved:
+            _curvature_vector(s, a, v, vector)
+            for d in range(3):
+                inertia[d] += vector[d]
+        i0, i1, i2, i3, i4, i5 = inertia[0], inertia[1], inertia[2], inertia[3], inertia[4], inertia[5]
         for ancestor in range(p.ancestor_ptr[node], p.ancestor_ptr[node + 1]):
             above = p.ancestor[ancestor]
             for other in range(p.entry_ptr[above], p.entry_ptr[above + 1]):
                 i = p.entry_free[other]
-                value = 0.0
-                for d in range(6):
-                    value += entry[other, d] * inertia[d]
-                bend = entry[other, 0] * vector[0] + entry[other, 1] * vector[1] + entry[other, 2] * vector[2]
-                gauss[i, j] += value
-                gauss[j, i] += value
-                curvature[i, j] += bend
-                curvature[j, i] += bend
+                value = (
+                    entry[other, 0] * i0
+                    + entry[other, 1] * i1
+                    + entry[other, 2] * i2
+                    + entry[other, 3] * i3
+                    + entry[other, 4] * i4
+                    + entry[other, 5] * i5
+                )
+                if i == j:
+                    matrix[i, j] += 2.0 * value
+                else:
+                    _add(matrix, i, j, value)
 
 
 @_jit
@@ -320,15 +345,15 @@ def cost_of(p, q, target, weights, goal, goal_weight, w):
 
 
 @_jit
-def derive(p, q, target, weights, goal, goal_weight, w):
-    """Gradient and Hessian parts at the q of the last :func:`cost_of`, into ``w``."""
+def derive(p, q, target, weights, goal, goal_weight, curved, w):
+    """Gradient and lower triangle of the (Newton or Gauss-Newton) matrix at the q of the last :func:`cost_of`."""
     _gather(p, w.points, target, weights, w.subtree)
     derivatives(
-        p, w.slopes, w.bends, w.bends_single, w.axes, w.moments, w.subtree, w.entry, w.gradient, w.gauss, w.curvature
+        p, w.slopes, w.bends, w.bends_single, w.axes, w.moments, w.subtree, w.entry, w.gradient, w.matrix, curved
     )
     for j in range(p.n_free):
         w.gradient[j] += goal_weight[j] * (q[j] - goal[j])
-        w.gauss[j, j] += goal_weight[j]
+        w.matrix[j, j] += goal_weight[j]
 
 
 class Workspace(NamedTuple):
@@ -346,8 +371,7 @@ class Workspace(NamedTuple):
     subtree: Array
     entry: Array
     gradient: Array
-    gauss: Array
-    curvature: Array
+    matrix: Array
 
 
 def workspace(program: Program) -> Workspace:
@@ -367,6 +391,5 @@ def workspace(program: Program) -> Workspace:
         subtree=np.zeros((nodes, 22)),
         entry=np.zeros((len(program.entry_free), 6)),
         gradient=np.zeros(n),
-        gauss=np.zeros((n, n)),
-        curvature=np.zeros((n, n)),
+        matrix=np.zeros((n, n)),
     )

@@ -16,104 +16,113 @@ _RELATIVE_FLOOR = 1e-13  # a smaller decrease of the cost is rounding
 class StepSpace(NamedTuple):
     """Scratch arrays of the step computation."""
 
-    index: NDArray[np.int64]
+    active: NDArray[np.bool_]
     lower: Array
     step: Array
-    matrix: Array
     damping: Array
     trial: Array
 
 
 def step_space(n: int) -> StepSpace:
     """Allocate the scratch arrays for n coordinates."""
-    return StepSpace(
-        np.zeros(n, dtype=np.int64), np.zeros((n, n)), np.zeros(n), np.zeros((n, n)), np.zeros(n), np.zeros(n)
-    )
+    return StepSpace(np.ones(n, dtype=bool), np.zeros((n, n)), np.zeros(n), np.zeros(n), np.zeros(n))
 
 
 @_jit
-def _factor(matrix, lower, index, count, damping):
-    """Cholesky factor of matrix[index][:, index] + diag(damping); False when it is not positive definite."""
-    for a in range(count):
-        i = index[a]
-        for b in range(a + 1):
-            j = index[b]
-            total = matrix[i, j]
-            if a == b:
-                total += damping[i]
-                scale = abs(total)
-            for c in range(b):
-                total -= lower[a, c] * lower[b, c]
-            if a == b:
-                if total <= 1e-14 * scale or total <= 0.0:
-                    return False
-                lower[a, a] = np.sqrt(total)
-            else:
-                lower[a, b] = total / lower[b, b]
+def factor(p, matrix, active, damping, lower):
+    """Sparse Cholesky factor of matrix + diag(damping); rows that are not active become those of the identity.
+
+    ``lower`` (n, n) holds column j of the factor in its row j. Returns False when it is not positive definite.
+    """
+    n = p.n_free
+    for j in range(n):
+        lower[j, j] = matrix[j, j] + damping[j] if active[j] else 1.0
+        for a in range(p.fill_ptr[j], p.fill_ptr[j + 1]):
+            i = p.fill[a]
+            lower[j, i] = matrix[i, j] if active[i] and active[j] else 0.0
+    for j in range(n):
+        pivot = lower[j, j]
+        if not pivot > 1e-14 * (abs(matrix[j, j]) + damping[j]):
+            return False
+        root = np.sqrt(pivot)
+        lower[j, j] = root
+        first, last = p.fill_ptr[j], p.fill_ptr[j + 1]
+        for a in range(first, last):
+            lower[j, p.fill[a]] /= root
+        for a in range(first, last):
+            i = p.fill[a]
+            factor_i = lower[j, i]
+            if factor_i != 0.0:
+                for b in range(a, last):
+                    k = p.fill[b]
+                    lower[i, k] -= factor_i * lower[j, k]
     return True
 
 
 @_jit
-def _solve(lower, index, count, gradient, step):
-    """step[index] = -(L L^T)^-1 gradient[index]."""
-    for a in range(count):
-        total = -gradient[index[a]]
-        for b in range(a):
-            total -= lower[a, b] * step[index[b]]
-        step[index[a]] = total / lower[a, a]
-    for a in range(count - 1, -1, -1):
-        total = step[index[a]]
-        for b in range(a + 1, count):
-            total -= lower[b, a] * step[index[b]]
-        step[index[a]] = total / lower[a, a]
+def solve_factored(p, lower, right):
+    """Overwrite ``right`` (n,) with the solution of L L^T x = right."""
+    n = p.n_free
+    for j in range(n):
+        right[j] /= lower[j, j]
+        for a in range(p.fill_ptr[j], p.fill_ptr[j + 1]):
+            right[p.fill[a]] -= lower[j, p.fill[a]] * right[j]
+    for j in range(n - 1, -1, -1):
+        total = right[j]
+        for a in range(p.fill_ptr[j], p.fill_ptr[j + 1]):
+            total -= lower[j, p.fill[a]] * right[p.fill[a]]
+        right[j] = total / lower[j, j]
 
 
 @_jit
-def _active(q, gradient, low, high, movable, index):
-    """Indices of the coordinates that may move; those pressed against a bound stay."""
-    count = 0
-    for j in range(len(q)):
-        if not movable[j]:
-            continue
-        if (q[j] <= low[j] and gradient[j] > 0.0) or (q[j] >= high[j] and gradient[j] < 0.0):
-            continue
-        index[count] = j
-        count += 1
-    return count
+def inverse_diagonal(p, matrix, damping):
+    """Diagonal of (matrix + diag(damping))^-1, shape (n,); infinite when it is not positive definite."""
+    n = p.n_free
+    diagonal = np.full(n, np.inf)
+    lower = np.zeros((n, n))
+    if factor(p, matrix, np.ones(n, dtype=np.bool_), damping, lower):
+        for k in range(n):
+            column = np.zeros(n)
+            column[k] = 1.0
+            solve_factored(p, lower, column)
+            diagonal[k] = column[k]
+    return diagonal
 
 
 @_jit
-def _newton_step(w, q, low, high, movable, floor, extra, index, lower, step, matrix, damping):
-    """Newton step where the matrix allows it, else Gauss-Newton; coordinates that would leave their range and
-    start at its edge are held. Returns whether it is a Newton step."""
-    n = len(q)
-    count = _active(q, w.gradient, low, high, movable, index)
+def _newton_step(p, q, target, weights, goal, goal_weight, low, high, movable, floor, extra, w, s):
+    """Newton step where its matrix allows it, else Gauss-Newton; coordinates pressed against a bound are held.
+
+    ``w`` holds gradient and Newton matrix at q. Returns whether it is a Newton step.
+    """
+    n = p.n_free
+    g = w.gradient
+    for j in range(n):
+        pressed = (q[j] <= low[j] and g[j] > 0.0) or (q[j] >= high[j] and g[j] < 0.0)
+        s.active[j] = movable[j] and not pressed
     newton = True
     while True:
         for j in range(n):
-            step[j] = 0.0
-            damping[j] = floor[j] + extra * (w.gauss[j, j] + floor[j])
-        newton = True
-        for i in range(n):
+            s.damping[j] = floor[j] + extra * (abs(w.matrix[j, j]) + floor[j])
+        more = 1e-9
+        while not factor(p, w.matrix, s.active, s.damping, s.lower):
+            if newton:
+                newton = False
+                derive(p, q, target, weights, goal, goal_weight, False, w)
+                continue
             for j in range(n):
-                matrix[i, j] = w.gauss[i, j] + w.curvature[i, j]
-        if not _factor(matrix, lower, index, count, damping):
-            newton = False
-            more = 1.0
-            while not _factor(w.gauss, lower, index, count, damping):
-                for j in range(n):
-                    damping[j] += more * (1e-9 * w.gauss[j, j] + floor[j])
-                more *= 10.0
-        _solve(lower, index, count, w.gradient, step)
-        kept = 0
-        for a in range(count):
-            j = index[a]
-            if not ((q[j] <= low[j] and step[j] < 0.0) or (q[j] >= high[j] and step[j] > 0.0)):
-                index[kept] = j
-                kept += 1
-        if kept == count:
+                s.damping[j] += more * w.matrix[j, j] + floor[j]
+            more *= 10.0
+        for j in range(n):
+            s.step[j] = -g[j] if s.active[j] else 0.0
+        solve_factored(p, s.lower, s.step)
+        kept = True
+        for j in range(n):
+            if s.active[j] and ((q[j] <= low[j] and s.step[j] < 0.0) or (q[j] >= high[j] and s.step[j] > 0.0)):
+                s.active[j] = False
+                kept = False
+        if kept:
             return newton
-        count = kept
 
 
 @_jit
@@ -131,10 +140,12 @@ def solve_frame(
     cost = cost_of(p, q, target, weights, goal, goal_weight, w)
     extra = 0.0
     for iteration in range(max_iterations):
-        derive(p, q, target, weights, goal, goal_weight, w)
+        derive(p, q, target, weights, goal, goal_weight, True, w)
         accepted = False
         for _ in range(40):
-            newton = _newton_step(w, q, low, high, movable, floor, extra, s.index, s.lower, s.step, s.matrix, s.damping)
+            newton = _newton_step(
+                p, q, target, weights, goal, goal_weight, low, high, movable, floor, extra, w, s
+            )
             largest = 0.0
             expected = 0.0
             for j in range(n):
@@ -168,14 +179,14 @@ def solve_frame(
 
 @_jit
 def solve_frames(
-    p, coordinates, targets, weights, goals, goal_weight, low, high, movable, most_turn, floor, tolerance,
+    p, coordinates, targets, visible, weights, goals, goal_weight, low, high, movable, most_turn, floor, tolerance,
     max_iterations, order, warm, cost, iterations, converged, points, w, s,
 ):  # fmt: skip
     """Solve frames in ``order``, each started from those solved before it.
 
     Args:
         coordinates: (T, n_free), written; row ``order[0]`` is the start unless ``warm`` frames are given.
-        targets: (T, M, 3) [m]; a NaN marker does not count.
+        targets: (T, M, 3) [m]; a marker counts where ``visible`` (T, M).
         weights: (M,).
         goals: (T or 1, n_free) wanted values with ``goal_weight`` (n_free,), relative to the frame's marker weight.
         order: frames to solve, neighbours in sequence.
@@ -195,8 +206,7 @@ def solve_frames(
             continue
         total = 0.0
         for m in range(len(weights)):
-            seen = targets[frame, m, 0] + targets[frame, m, 1] + targets[frame, m, 2]
-            frame_weights[m] = weights[m] if np.isfinite(seen) else 0.0
+            frame_weights[m] = weights[m] if visible[frame, m] else 0.0
             total += frame_weights[m]
         for j in range(n):
             frame_goal_weight[j] = goal_weight[j] * total

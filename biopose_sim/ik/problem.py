@@ -22,7 +22,7 @@ class IKProblem:
     """What an engine needs; rows over the free coordinates ``reduced.free``, targets over the used markers.
 
     Attributes:
-        targets: measured markers, shape (T, M, 3) [m], NaN where missing.
+        targets: measured markers, shape (T, M, 3) [m], NaN where missing; visible (T, M).
         weights: shape (M,).
         goals: wanted coordinate values, shape (T or 1, n); goal_weight (n,), per unit of marker weight.
         low, high: bounds, shape (n,); infinite where a coordinate is not clamped.
@@ -36,6 +36,7 @@ class IKProblem:
     reduced: ReducedProblem
     marker_names: tuple[str, ...]
     targets: Array
+    visible: BoolArray
     weights: Array
     goals: Array
     goal_weight: Array
@@ -77,13 +78,15 @@ def build_problem(model: OsimModel, trial: Trial, config: IKConfig) -> IKProblem
     goals, goal_weight = _goals(model, trial, config, free, weights)
     bounded = tree.clamped[free] & config.respect_ranges
     translational = np.array([model.motion_types[j] == "translational" for j in free], dtype=bool)
+    targets = np.ascontiguousarray(trial.markers[:, columns], dtype=np.float64)
     return IKProblem(
         model=model,
         trial=trial,
         config=config,
         reduced=reduced,
         marker_names=names,
-        targets=np.ascontiguousarray(trial.markers[:, columns], dtype=np.float64),
+        targets=targets,
+        visible=np.isfinite(targets).all(axis=2),
         weights=weights,
         goals=goals,
         goal_weight=goal_weight,

@@ -24,7 +24,9 @@ LINE, PIECES, SINE = 0, 1, 2
 class Program(NamedTuple):
     """Arrays of the kernel; "function" counts couplers first, then the operations; "ptr" arrays are CSR.
 
-    Variables are the free coordinates, then the dependent ones. The pattern of a function lists the free
+    Variables are the free coordinates, from the leaves of the tree to its root, then the dependent ones. In this
+    order the Hessian's Cholesky factor is as sparse as the tree: ``fill`` lists the rows of each column below the
+    diagonal. The pattern of a function lists the free
     coordinates it depends on; ``pattern_entry`` maps each to the node's entry, a (node, free coordinate) pair.
     """
 
@@ -59,6 +61,8 @@ class Program(NamedTuple):
     ancestor: NDArray[np.int64]
     marker_node: NDArray[np.int64]
     marker_local: Array
+    fill_ptr: NDArray[np.int64]
+    fill: NDArray[np.int64]
 
 
 class ReducedProblem(NamedTuple):
@@ -181,7 +185,7 @@ class _Reducer:
     def _assemble(self, marker_node: NDArray[np.int64], marker_local: Array) -> ReducedProblem:
         items = [item for node in self.operations for item in node]
         used: set[int] = {j for item in items for row, _ in item.argument for j in self.depends[row]}
-        free = np.array(sorted(used), dtype=np.int64)
+        free = self._leaves_first(used)
         column = {int(j): k for k, j in enumerate(free)}
         couplers = self._needed_couplers(items)
         variable = dict(column)
@@ -210,8 +214,34 @@ class _Reducer:
             **_csr("ancestor", "ancestor", [self._ancestors(n) for n in range(len(self.parents))]),
             marker_node=marker_node,
             marker_local=marker_local,
+            **_csr("fill", "fill", self._fill(entries, len(free))),
         )
         return ReducedProblem(program, free, np.array(self.markers, dtype=np.int64), self.constant)
+
+    def _leaves_first(self, used: set[int]) -> NDArray[np.int64]:
+        """Free coordinates by the first node that they move, the last node first."""
+        first: dict[int, int] = {}
+        for node, items in enumerate(self.operations):
+            for item in items:
+                for row, _ in item.argument:
+                    for j in self.depends[row]:
+                        first.setdefault(j, node)
+        return np.array(sorted(used, key=lambda j: (-first[j], j)), dtype=np.int64)
+
+    def _fill(self, entries: _Entries, n: int) -> list[list[int]]:
+        """Rows below the diagonal of each column of the Cholesky factor (symbolic elimination)."""
+        rows: list[set[int]] = [set() for _ in range(n)]
+        of_node = [[int(j) for j in entries.free[a:b]] for a, b in zip(entries.ptr[:-1], entries.ptr[1:])]
+        for node, own in enumerate(of_node):
+            for j in {j for above in [node, *self._ancestors(node)] for j in of_node[above]}:
+                for i in own:
+                    rows[min(i, j)].add(max(i, j))
+        for j in range(n):
+            rows[j].discard(j)
+            if rows[j]:
+                parent = min(rows[j])
+                rows[parent] |= rows[j] - {parent}
+        return [sorted(r) for r in rows]
 
     def _needed_couplers(self, items: list[_OperationItem]) -> list:
         wanted = {row for item in items for row, _ in item.argument}

@@ -61,7 +61,7 @@ def solve_all_frames(engine: CpuEngine) -> Sweep:
     bounds = np.linspace(0, n_frames, n_anchors + 1).astype(int)
     anchors = []
     for first, last in zip(bounds[:-1], bounds[1:]):
-        frame = best_frame(problem.targets, problem.weights, (first + last) // 2, (first, last))
+        frame = best_frame(problem.visible, problem.weights, (first + last) // 2, (first, last))
         sweep.coordinates[frame], _ = find_start(engine, frame)
         engine.solve(sweep, np.array([frame]))
         anchors.append(frame)
@@ -84,7 +84,7 @@ def _close_seams(engine: CpuEngine, sweep: Sweep, anchors: list[int]) -> None:
 def _mend(engine: CpuEngine, sweep: Sweep) -> None:
     """Try new starts where the fit is worst, at both ends, and where no convergence was reached."""
     problem = engine.problem
-    weight = np.isfinite(problem.targets).all(axis=2) @ problem.weights
+    weight = problem.visible @ problem.weights
     with np.errstate(divide="ignore", invalid="ignore"):
         misfit = np.where(weight > 0, sweep.cost / weight, 0.0)
     suspects = {int(np.argmax(misfit)), 0, len(misfit) - 1}

@@ -14,10 +14,10 @@ _FULL_TRIES = 4
 _RANDOM_TRIES = 12
 
 
-def best_frame(targets: Array, weights: Array, near: int, within: tuple[int, int]) -> int:
+def best_frame(visible: BoolArray, weights: Array, near: int, within: tuple[int, int]) -> int:
     """The frame of [first, last) with the most marker weight measured, the nearest to ``near`` of those."""
     first, last = within
-    seen = np.isfinite(targets[first:last]).all(axis=2) @ weights
+    seen = visible[first:last] @ weights
     distance = np.abs(np.arange(first, last) - near)
     return first + int(np.lexsort((distance, -np.round(seen, 9)))[0])
 
@@ -30,7 +30,7 @@ def find_start(engine: CpuEngine, frame: int) -> tuple[Array, float]:
     """
     problem = engine.problem
     rest = problem.start
-    seen = np.isfinite(problem.targets[frame]).all(axis=1)
+    seen = problem.visible[frame]
     total = float(problem.weights[seen].sum())
     root = _root_coordinates(engine)
     good = 0.5 * total * _GOOD_FIT**2
@@ -96,7 +96,7 @@ def _many_turns(engine: CpuEngine, rest: Array, root: BoolArray) -> Array:
 def _placed(engine: CpuEngine, seeds: Array, frame: int, root: BoolArray) -> Array:
     """Move the root's translations so that the centroids of model and measured markers agree."""
     moving = [int(j) for j in np.flatnonzero(root & ~engine.problem.rotational)]
-    seen = np.isfinite(engine.problem.targets[frame]).all(axis=1)
+    seen = engine.problem.visible[frame]
     if not moving or not seen.any():
         return seeds
     measured = engine.problem.targets[frame][seen].mean(axis=0)
@@ -112,7 +112,7 @@ def _placed(engine: CpuEngine, seeds: Array, frame: int, root: BoolArray) -> Arr
     for j in moving:
         probe[:] = seeds[0]
         probe[0, j] += 1.0
-        directions.append(centroids(np.clip(probe, None, None))[0] - base[0])
+        directions.append(centroids(probe)[0] - base[0])
     change = np.linalg.lstsq(np.array(directions).T, (measured - base).T, rcond=None)[0]
     placed[:, moving] += change.T
     return placed
