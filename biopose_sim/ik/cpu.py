@@ -28,6 +28,14 @@ class Sweep:
     converged: BoolArray
     points: Array
 
+    def take(self, frame: int, other: Sweep, row: int) -> None:
+        """Take the solution in ``row`` of another sweep for ``frame``."""
+        self.coordinates[frame] = other.coordinates[row]
+        self.cost[frame] = other.cost[row]
+        self.iterations[frame] = other.iterations[row]
+        self.converged[frame] = other.converged[row]
+        self.points[frame] = other.points[row]
+
 
 class CpuEngine:
     """Solves frames of one problem with the compiled kernel."""

@@ -204,7 +204,7 @@ def place_markers(
     if placement.time_range is not None:
         start, end = clip_range(placement.time_range, static, source)
         outer = outer_frames(static, placement.time_range, source)
-        # OpenSim averages over the frames inside for the pose, and over those around as well for the placement.
+        # OpenSim averages over the frames inside for the pose, over those around as well for the placement.
         inside = (static.time >= start) & (static.time <= end)
         inner = inside if inside.any() else outer
     mean = replace(static, time=np.array([start]), markers=_mean(static.markers[inner])[None], analog=None)

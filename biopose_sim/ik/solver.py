@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from biopose_sim.errors import InputError
+from biopose_sim.ik.branches import to_rest_branch, unwind
 from biopose_sim.ik.cpu import CpuEngine, Sweep
 from biopose_sim.ik.problem import IKProblem, build_problem, to_result
 from biopose_sim.ik.start import best_frame, find_start
@@ -12,7 +13,11 @@ from biopose_sim.ik.types import IKConfig, KinematicsResult
 from biopose_sim.io import Trial
 from biopose_sim.kinematics.model import OsimModel
 
-_SAME = 1e-3  # cost ratio below which two solutions of a frame count as equally good
+_BETTER = 1e-3  # relative decrease of the cost that counts as a better solution
+_SUSPICIOUS = 3.0  # times the usual mean squared marker distance
+_STEP = 1.8  # ratio of the mean squared distances of neighbouring frames
+_EXACT = (1e-3) ** 2  # mean squared marker distance [m^2] that nobody need doubt
+_MOST_SUSPECTS, _MOST_STEPS = 6, 40
 
 
 def solve_ik(model: OsimModel, trial: Trial, config: IKConfig | None = None) -> KinematicsResult:
@@ -66,8 +71,10 @@ def solve_all_frames(engine: CpuEngine) -> Sweep:
         engine.solve(sweep, np.array([frame]))
         anchors.append(frame)
     engine.spread(sweep, anchors)
+    to_rest_branch(engine, sweep)
     _close_seams(engine, sweep, anchors)
     _mend(engine, sweep)
+    unwind(engine, sweep)
     return sweep
 
 
@@ -75,42 +82,53 @@ def _close_seams(engine: CpuEngine, sweep: Sweep, anchors: list[int]) -> None:
     """Where two stretches meet with different solutions, let the better one run into the other."""
     for left, right in zip(anchors, anchors[1:]):
         border = (left + right) // 2
-        n = len(sweep.cost)
-        if border + 1 < n:
-            _run_on(engine, sweep, border, border + 1)
-            _run_on(engine, sweep, border + 1, border)
+        if border + 1 < len(sweep.cost):
+            _run_on(engine, sweep, border, 1)
+            _run_on(engine, sweep, border + 1, -1)
 
 
 def _mend(engine: CpuEngine, sweep: Sweep) -> None:
-    """Try new starts where the fit is worst, at both ends, and where no convergence was reached."""
+    """Try new starts where the fit is far worse than usual or beside a better frame, or did not converge."""
     problem = engine.problem
     weight = problem.visible @ problem.weights
     with np.errstate(divide="ignore", invalid="ignore"):
-        misfit = np.where(weight > 0, sweep.cost / weight, 0.0)
-    suspects = {int(np.argmax(misfit)), 0, len(misfit) - 1}
-    suspects |= {int(f) for f in np.flatnonzero(~sweep.converged)[:8]}
-    for frame in sorted(suspects):
-        if weight[frame] == 0.0:
-            continue
-        q, cost = find_start(engine, frame)
-        if cost < sweep.cost[frame] * (1.0 - _SAME) - 1e-12:
-            sweep.coordinates[frame] = q
-            engine.solve(sweep, np.array([frame]))
-            _run_on(engine, sweep, frame, frame + 1)
-            _run_on(engine, sweep, frame, frame - 1)
+        misfit = np.where(weight > 0.0, 2.0 * sweep.cost / weight, 0.0)
+    usual = np.median(misfit[weight > 0.0]) if np.any(weight > 0.0) else 0.0
+    suspects = [int(f) for f in np.argsort(-misfit)[:_MOST_SUSPECTS] if misfit[f] > _SUSPICIOUS * usual + _EXACT]
+    suspects += [int(f) for f in np.flatnonzero(~sweep.converged)[:_MOST_SUSPECTS]]
+    mended = np.zeros(len(misfit), dtype=bool)
+    for frame in suspects:
+        if weight[frame] > 0.0 and not mended[frame]:
+            before = sweep.cost.copy()
+            _restart(engine, sweep, frame)
+            mended |= sweep.cost < before
+    ratio = misfit[1:] / np.maximum(misfit[:-1], 1e-12)
+    steps = np.flatnonzero((np.maximum(ratio, 1.0 / np.maximum(ratio, 1e-12)) > _STEP) & (misfit[1:] > _EXACT))
+    for frame in steps[:_MOST_STEPS]:
+        _run_on(engine, sweep, int(frame), 1)
+        _run_on(engine, sweep, int(frame) + 1, -1)
 
 
-def _run_on(engine: CpuEngine, sweep: Sweep, frame: int, following: int) -> None:
-    """Solve on from ``frame`` in the direction of ``following`` as long as that makes frames better."""
-    direction = following - frame
+def _restart(engine: CpuEngine, sweep: Sweep, frame: int) -> None:
+    """Solve a frame from no guess and from its neighbours; what is better runs on in both directions."""
+    starts = [find_start(engine, frame)[0]]
+    starts += [sweep.coordinates[f] for f in (frame - 1, frame + 1) if 0 <= f < len(sweep.cost)]
+    new = engine.solve_starts(np.array(starts), frame)
+    best = int(np.argmin(new.cost))
+    if new.cost[best] < sweep.cost[frame] * (1.0 - _BETTER) or not sweep.converged[frame]:
+        sweep.take(frame, new, best)
+        _run_on(engine, sweep, frame, 1)
+        _run_on(engine, sweep, frame, -1)
+
+
+def _run_on(engine: CpuEngine, sweep: Sweep, frame: int, direction: int) -> None:
+    """Solve on from ``frame`` as long as that makes the next frames better."""
+    following = frame + direction
     while 0 <= following < len(sweep.cost):
-        trial = engine.new_sweep(len(sweep.cost))
-        trial.coordinates[frame] = sweep.coordinates[frame]
-        engine.solve(trial, np.array([frame, following]), warm=True)
-        if not trial.cost[following] < sweep.cost[following] * (1.0 - _SAME) - 1e-12:
+        new = engine.solve_starts(sweep.coordinates[frame][None], following)
+        if not new.cost[0] < sweep.cost[following] * (1.0 - _BETTER) - 1e-15:
             return
-        for store, new in zip(vars(sweep).values(), vars(trial).values()):
-            store[following] = new[following]
+        sweep.take(following, new, 0)
         frame, following = following, following + direction
 
 

@@ -37,10 +37,12 @@ def find_start(engine: CpuEngine, frame: int) -> tuple[Array, float]:
     best, best_cost = rest, np.inf
     for seeds in (_few_turns(engine, rest, root), _many_turns(engine, rest, root)):
         roots = engine.solve_starts(_placed(engine, seeds, frame, root), frame, movable=root)
-        picked = _distinct(roots.coordinates, roots.cost)[:_FULL_TRIES]
-        q, cost = _best(engine, roots.coordinates[picked], frame)
-        if cost < best_cost:
-            best, best_cost = q, cost
+        for row in _distinct(roots.coordinates, roots.cost)[:_FULL_TRIES]:
+            q, cost = _best(engine, roots.coordinates[row][None], frame)
+            if cost < best_cost:
+                best, best_cost = q, cost
+            if best_cost <= good:
+                break
         if best_cost <= good:
             break
     if best_cost > good:
@@ -54,7 +56,7 @@ def _best(engine: CpuEngine, starts: Array, frame: int) -> tuple[Array, float]:
     sweep = engine.solve_starts(starts, frame)
     # Of equal fits the one nearest to rest is meant.
     distance = np.abs(sweep.coordinates - engine.problem.start).sum(axis=1)
-    lowest = sweep.cost.min()
+    lowest = np.nanmin(sweep.cost)
     equal = np.flatnonzero(sweep.cost <= lowest * (1.0 + 1e-6) + 1e-15)
     winner = equal[np.argmin(distance[equal])]
     return sweep.coordinates[winner].copy(), float(sweep.cost[winner])
