@@ -1,9 +1,9 @@
 """People of other sizes: random but plausible scale factors of a model's bodies.
 
-Stature follows adults of both sexes, N(1.71, 0.09) m. Given the stature, each part of the body departs from proportion by a
-few percent, lengths less than widths: in ANSUR II (Gordon et al. 2014, NATICK/TR-15/007) single lengths and breadths vary
-by 4 to 6 % among people of one sex (coefficient of variation), and about half of the variance of lengths, little of that of
-breadths, goes with stature.
+Stature follows adults of both sexes, N(1.71, 0.09) m. Given the stature, each part of the body departs from
+proportion by a few percent, lengths less than widths: in ANSUR II (Gordon et al. 2014, NATICK/TR-15/007)
+single lengths and breadths vary by 4 to 6 % among people of one sex (coefficient of variation), and about
+half of the variance of lengths, little of that of breadths, goes with stature.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _PARTS = {
     "forearm": ("ulna", "radius"),
     "hand": ("hand",),
 }
-# Along which body axis the part is long: x for the foot, y for all others, none for pelvis, head and shoulder.
+# Along which body axis the part is long: x for the foot, y for all others, none for pelvis, head and
+# shoulder.
 _LONG_AXIS = {"thigh": 1, "shank": 1, "foot": 0, "trunk": 1, "upper arm": 1, "forearm": 1, "hand": 1}
 
 
@@ -47,8 +48,8 @@ def random_anthropometry(
 ) -> Array:
     """Draw scale factors of a plausible adult, relative to the model, shape (n_bodies, 3).
 
-    Sides are symmetric, bodies of one part (ulna and radius; the bones of the foot) share their factors, lengths and widths
-    of a part differ.
+    Sides are symmetric, bodies of one part (ulna and radius; the bones of the foot) share their factors,
+    lengths and widths of a part differ.
 
     Args:
         model: an unscaled model of average size.

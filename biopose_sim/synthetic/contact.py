@@ -1,9 +1,9 @@
 """Adapt the gait curves to a model so that the stance foot neither slides nor sinks.
 
-Mean curves of many people do not fit the leg of one: applied as they are, the foot drifts by centimetres. Here the curves
-of one leg and the path of the pelvis get small periodic corrections, found by Gauss-Newton on the positions of three
-points of the sole (heel, ball, toe tip), each of which rests at one place of the floor while it bears weight. Both legs
-get the same corrections, half a cycle apart.
+Mean curves of many people do not fit the leg of one: applied as they are, the foot drifts by centimetres.
+Here the curves of one leg and the path of the pelvis get small periodic corrections, found by Gauss-Newton
+on the positions of three points of the sole (heel, ball, toe tip), each of which rests at one place of the
+floor while it bears weight. Both legs get the same corrections, half a cycle apart.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ N_PHASES = 50
 _HARMONICS = 8
 _STEP = 1e-6
 
-# Points of the sole in body axes of an unscaled foot [m]: 13 to 15 mm of skin and shoe below the bones' origins.
+# Points of the sole in body axes of an unscaled foot [m]: 13 to 15 mm of skin and shoe below the bones'
+# origins.
 SOLE_POINTS = (("calcn", (0.0, -0.015, 0.0)), ("toes", (0.0, -0.013, 0.0)), ("toes", (0.065, -0.010, 0.0)))
-# Begin and end of weight bearing of heel, ball and toe tip, in the cycle of their leg (Perry & Burnfield 2010).
+# Begin and end of weight bearing of heel, ball and toe tip, in the cycle of their leg (Perry & Burnfield
+# 2010).
 BEARING = ((0.02, 0.33), (0.10, 0.56), (0.34, 0.60))
 _RAMP = 0.04
 # Typical sizes of a correction: angles [rad], pelvis [m]; the floor in the sizes below.
@@ -35,7 +37,8 @@ _PELVIS_SIZE = 0.01
 _FLOOR_SIZE = 0.0025
 _CLEARANCE_SIZE = 0.003
 _STRIDE_SIZE = 0.02
-# Stride of comfortable walking in heights of the hip joint: 1.41 m for adults of 1.71 m (Perry & Burnfield 2010).
+# Stride of comfortable walking in heights of the hip joint: 1.41 m for adults of 1.71 m (Perry & Burnfield
+# 2010).
 _STRIDE_PER_HIP_HEIGHT = 1.55
 _HALF_STEP_WIDTH = 0.05
 _WIDTH_SIZE = 0.02
@@ -119,7 +122,7 @@ class _RightFoot:
         self.n_unknowns = len(self.columns) + 1
 
     def _columns(self) -> list[tuple[int, int, float, float]]:
-        """Per unknown: coordinate, Fourier term, sign, size. The pelvis keeps the symmetry of left and right."""
+        """Per unknown: coordinate, Fourier term, sign, size. The pelvis keeps left-right symmetry."""
         columns = []
         terms = range(self.basis.shape[1])
         for stem, coordinate, sign in zip(self.stems, self.leg, self.signs):
@@ -162,7 +165,7 @@ def _roughness(term: int) -> float:
 
 
 def solve_contact(model: OsimModel, tracks: list[Track], iterations: int = 6) -> Correction:
-    """Find the corrections that keep the bearing points of the foot at rest on the floor, with a natural stride."""
+    """Find the corrections that keep the bearing points of the foot at rest on the floor."""
     foot = _RightFoot(model, tracks)
     bears = bearing_weights(foot.phase)
     if not toes_bend(model):
@@ -198,7 +201,7 @@ def _natural_stride(model: OsimModel) -> float:
 
 
 def _floor_rows(points: Array, jacobian: Array, bears: Array) -> tuple[Array, Array]:
-    """Residuals in their sizes: rest while bearing, floor contact while bearing, no dip else, width of the step."""
+    """Residuals in their sizes: rest and floor contact while bearing, no dip else, width of the step."""
     weight = bears[:, :, None]
     total = weight.sum(axis=0)
     mean = (weight * points).sum(axis=0) / np.maximum(total, 1e-9)

@@ -1,4 +1,4 @@
-"""Normative gait curves: the table ``models/motions/normative_gait.csv`` as periodic functions of the gait cycle."""
+"""Normative gait curves: ``models/motions/normative_gait.csv`` as periodic functions of the gait cycle."""
 
 from __future__ import annotations
 

@@ -47,8 +47,8 @@ class Gait:
     def coordinates(self, phase: Array) -> Array:
         """Return all coordinates at phases of the right leg's cycle, (T,) -> (T, n_q) [rad | m].
 
-        Phases count on: 2.5 is the middle of the third stride. Coordinates keep to their ranges; locked ones stay at
-        their default and dependent ones follow their coupler.
+        Phases count on: 2.5 is the middle of the third stride. Coordinates keep to their ranges; locked ones
+        stay at their default and dependent ones follow their coupler.
         """
         phase = np.asarray(phase, dtype=float)
         q = np.tile(self.model.default_coordinates.numpy(), (len(phase), 1))
@@ -91,8 +91,8 @@ def gait_coordinates(
 ) -> Array:
     """Return normal walking along +X, starting over the origin, shape (T, n_q) [rad | m].
 
-    Joint angles follow published normative curves (``models/motions``), left and right half a cycle apart, corrected by
-    a few degrees so that the stance foot rests on the floor (y = 0) of this model.
+    Joint angles follow published normative curves (``models/motions``), left and right half a cycle apart,
+    corrected by a few degrees so that the stance foot rests on the floor (y = 0) of this model.
 
     Args:
         model: any model of the Rajagopal family, scaled or not.

@@ -15,8 +15,9 @@ from biopose_sim.synthetic.curves import normative_curves
 Array = NDArray[np.float64]
 LEFT_LAG = 0.5
 
-# Curve -> coordinates that share it, with their shares (White & Panjabi 1990 Clinical Biomechanics of the Spine: axial
-# rotation happens mostly above L1, flexion mostly below); the shares of absent coordinates go to the others.
+# Curve -> coordinates that share it, with their shares (White & Panjabi 1990 Clinical Biomechanics of the
+# Spine: axial rotation happens mostly above L1, flexion mostly below); the shares of absent coordinates go
+# to the others.
 _CENTRAL = {
     "pelvis_tilt": {"pelvis_tilt": 1.0},
     "pelvis_list": {"pelvis_list": 1.0},
@@ -111,9 +112,9 @@ def require_walker(model: OsimModel) -> None:
 def coordinate_sign(model: OsimModel, name: str) -> float:
     """Return +1 or -1 so that a positive value of the curve moves the model's coordinate the same way.
 
-    The families differ in the knee (Rajagopal: flexion positive; Hamner: negative) and in the joints of the foot, so
-    these are probed by moving them: flexion brings the shank back, inversion leans the foot's up axis outwards, toe
-    extension lifts the toes.
+    The families differ in the knee (Rajagopal: flexion positive; Hamner: negative) and in the joints of the
+    foot, so these are probed by moving them: flexion brings the shank back, inversion leans the foot's up
+    axis outwards, toe extension lifts the toes.
     """
     stem, side = name[:-2], name[-1]
     probes = {

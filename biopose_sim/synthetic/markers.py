@@ -1,4 +1,4 @@
-"""Optical markers as a laboratory would record them: the model's own, with noise, soft-tissue motion and gaps."""
+"""Optical markers as a laboratory records them: the model's own, with noise, soft-tissue motion and gaps."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def markers_from_coordinates(
         name: the trial's name.
         noise: standard deviation of the white part, per axis [m].
         soft_tissue: standard deviation of a part that varies slowly (over about half a gait cycle) and is the
-            marker's own, per axis in the axes of its segment [m]: skin that slides over bone. 5 to 10 mm is usual on the
-            thigh (Leardini et al. 2005 Gait Posture 21:212).
+            marker's own, per axis in the axes of its segment [m]: skin that slides over bone. 5 to 10 mm is
+            usual on the thigh (Leardini et al. 2005 Gait Posture 21:212).
         gap_fraction: share of all marker samples that are missing, as runs of frames.
         mean_gap: mean length of a gap [s]; runs of one frame occur too.
         marker_offsets: where this person's markers really sit, added in body axes [m], shape (n_markers, 3).
@@ -49,7 +49,8 @@ def markers_from_coordinates(
         seed: of the random generator; the same seed gives the same trial.
 
     Raises:
-        InputError: shapes that do not fit, unknown markers, a model without markers, fractions that make no sense.
+        InputError: shapes that do not fit, unknown markers, a model without markers, fractions that make no
+        sense.
     """
     times = np.asarray(time, dtype=float)
     values = np.asarray(q, dtype=float)
