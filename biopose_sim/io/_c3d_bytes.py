@@ -1,12 +1,13 @@
-"""C3D files as bytes: checked before ezc3d sees them, and turned from big-endian (SGI, MIPS) to Intel order.
+"""C3D files as bytes: checked before ezc3d sees them, and turned from big-endian (SGI) to Intel order.
 
-ezc3d trusts the sizes that a file states and knows no MIPS files: a damaged file could make it read garbage or
-allocate without end, so sizes are checked here first.
+ezc3d trusts the sizes that a file states and knows no MIPS files: a damaged file could make it read garbage
+or allocate without end, so sizes are checked here first.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,16 @@ BLOCK = 512
 KEY = 0x50
 PROCESSORS = {84: "intel", 85: "dec", 86: "mips"}
 DAMAGED = "the file is damaged or cut short"
+_READ = (b"POINT", b"ANALOG", b"FORCE_PLATFORM")  # groups that ezc3d interprets
+_SCALARS = {  # parameters that must be one number, with its bytes
+    (b"POINT", b"USED"): 2,
+    (b"POINT", b"SCALE"): 4,
+    (b"POINT", b"RATE"): 4,
+    (b"ANALOG", b"USED"): 2,
+    (b"ANALOG", b"GEN_SCALE"): 4,
+    (b"ANALOG", b"RATE"): 4,
+    (b"FORCE_PLATFORM", b"USED"): 2,
+}
 _HEADER_FLOATS = (12, 20)  # byte offsets of scale and frame rate
 _EVENT_TIMES = slice(304, 376)  # bytes of 18 float times of events
 
@@ -30,16 +41,17 @@ class _Field:
     """Where a group or parameter keeps its data."""
 
     name: bytes
-    is_group: bool
+    identity: int  # of a group negative, of a parameter the group's made positive
     pointer: int  # of the 16-bit offset to the next field
     offset: int
+    end: int  # after its description
     data: int = 0
-    size: int = 0  # bytes of one element; 1 for characters
+    size: int = 0  # bytes of one element; 1 for characters, 0 for a group
     count: int = 0
 
 
 def intel_bytes(path: Path, data: bytes) -> bytes | None:
-    """Check the skeleton of a C3D file; return it in Intel order if it is MIPS, None if ezc3d can read it as it is.
+    """Check the skeleton of a C3D file; return it in Intel order if it is big-endian, else None.
 
     Raises:
         InputError: not a C3D file, damaged, cut short, or without points.
@@ -54,8 +66,7 @@ def intel_bytes(path: Path, data: bytes) -> bytes | None:
         raise InputError(path, f"has an unknown processor type {data[start + 3]}", DAMAGED)
     order: Literal["<", ">"] = ">" if processor == "mips" else "<"
     fields = list(_walk(path, data, start + 4, order))
-    if not any(field.is_group and field.name.upper() == b"POINT" for field in fields):
-        raise InputError(path, "has no POINT parameters", "export the trial with markers")
+    _check_groups(path, fields)
     data_start, size = _check_data(path, data, order)
     return _swapped(data, start, fields, data_start, size) if processor == "mips" else None
 
@@ -70,8 +81,7 @@ def _walk(path: Path, data: bytes, position: int, order: str) -> Iterator[_Field
                 return
             name = data[position + 2 : position + 2 + length]
             field = _field(data, position + 2 + length, name, identity, order)
-            if field.data + field.size * field.count > len(data):
-                raise InputError(path, f"parameter {name.decode('latin-1')!r} runs past the end", DAMAGED)
+            _check_field(path, field, len(data))
             yield field
             if field.offset == 0:
                 return
@@ -91,15 +101,46 @@ def _field(data: bytes, pointer: int, name: bytes, identity: int, order: str) ->
         count = math.prod(dimensions)
         end = start + size * count
     (offset,) = struct.unpack_from(f"{order}H", data, pointer)
-    if offset and end < len(data):
-        length = end + 1 + data[end] - pointer  # up to the end of the description
-        if offset != length and struct.pack("<H", offset) == struct.pack(">H", length & 0xFFFF):
-            offset = length  # some big-endian writers left the last offset in Intel order
-    return _Field(name, identity < 0, pointer, offset, start, size, count)
+    end += 1 + (data[end] if end < len(data) else 0)  # the description
+    if offset != end - pointer and struct.pack("<H", offset) == struct.pack(">H", (end - pointer) & 0xFFFF):
+        offset = end - pointer  # some big-endian writers left the last offset in Intel order
+    return _Field(name, identity, pointer, offset, end, start, size, count)
+
+
+def _check_field(path: Path, field: _Field, n_bytes: int) -> None:
+    """Raise InputError unless the field is as long as it says and holds a known type."""
+    name = field.name.decode("latin-1")
+    if field.end > n_bytes or field.offset not in (0, field.end - field.pointer):
+        raise InputError(path, f"parameter {name!r} has a wrong length", DAMAGED)
+    if field.size not in (0, 1, 2, 4) or not re.fullmatch(r"[\x20-\x7e]+", name):
+        raise InputError(path, f"parameter {name!r} is not of a known type", DAMAGED)
+
+
+def _check_groups(path: Path, fields: list[_Field]) -> None:
+    """Raise InputError unless the groups that are read, and their parameters, are there once.
+
+    Other groups may repeat: Vicon writes PROCESSING twice.
+    """
+    named = [field for field in fields if field.identity < 0]
+    groups = {field.identity: field.name.upper() for field in named}
+    if b"POINT" not in groups.values():
+        raise InputError(path, "has no POINT parameters", "export the trial with markers")
+    parameters = [field for field in fields if field.identity > 0]
+    names = [(groups.get(-field.identity, b""), field.name.upper()) for field in parameters]
+    read = [name for name in names if name[0] in _READ]
+    read_groups = [field.name.upper() for field in named if field.name.upper() in _READ]
+    if len(set(read)) < len(read) or len(set(read_groups)) < len(read_groups) or len(groups) < len(named):
+        raise InputError(path, "has a parameter or group twice", DAMAGED)
+    if any(group == b"" for group, _ in names):
+        raise InputError(path, "has a parameter without a group", DAMAGED)
+    sizes = {name: field.size * field.count for name, field in zip(names, parameters)}
+    for key, size in _SCALARS.items():
+        if key in sizes and sizes[key] != size:
+            raise InputError(path, f"{key[0].decode()}:{key[1].decode()} is not one number", DAMAGED)
 
 
 def _check_data(path: Path, data: bytes, order: str) -> tuple[int, int]:
-    """Return where the frames begin and the size of a number; the header must state no more than the file holds."""
+    """Return where the frames begin and the size of a number; the file must hold what its header states."""
     n_points, n_analog, first, last = struct.unpack_from(f"{order}4H", data, 2)
     (data_block,) = struct.unpack_from(f"{order}H", data, 16)
     size = 4 if _is_float(data, order) else 2
@@ -117,7 +158,7 @@ def _check_data(path: Path, data: bytes, order: str) -> tuple[int, int]:
 
 
 def _is_float(data: bytes, order: str) -> bool:
-    """Say whether the frames are floats: then the scale of the header is negative (its sign bit, in any order)."""
+    """Say whether the frames are floats: then the scale in the header is negative."""
     sign_byte = 12 if order == ">" else 15
     if order == "<" and data[(data[0] - 1) * BLOCK + 3] == 85:  # DEC: the words of a float are swapped
         sign_byte = 13

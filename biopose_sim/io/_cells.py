@@ -1,8 +1,8 @@
 """Compiled reader of a block of numbers in text; imported only when a file is read (numba is heavy).
 
-A decimal of up to 2**53 with a power of ten up to 22 is exact in one multiplication or division, so that almost
-every cell of a recording is read here, correctly rounded. What is left over (long mantissas, words) is listed for the
-caller, who asks Python's ``float``.
+A decimal of up to 2**53 with a power of ten up to 22 is exact in one multiplication or division, so that
+almost every cell of a recording is read here, correctly rounded. What is left over (long mantissas, words)
+is listed for the caller, who asks Python's ``float``.
 """
 
 from __future__ import annotations
@@ -64,15 +64,17 @@ def _scan_number(text, i):
     negative = i < n and text[i] == MINUS
     if negative or (i < n and text[i] == PLUS):
         i += 1
-    mantissa, digits, decimals, any_digit, seen_point = np.uint64(0), 0, 0, False, False
+    mantissa = np.uint64(0)
+    digits = decimals = 0
+    any_digit = seen_point = False
     while i < n:
         c = text[i]
         if ZERO <= c <= NINE:
             any_digit = True
             if digits < MAX_DIGITS:
                 mantissa = mantissa * np.uint64(10) + np.uint64(c - ZERO)
-            digits += mantissa > 0
-            decimals += seen_point
+            digits += int(mantissa > 0)
+            decimals += int(seen_point)
         elif c == POINT and not seen_point:
             seen_point = True
         else:
@@ -112,10 +114,13 @@ def read_cells(text, tabs, table, rows, leftover):
 
     Args:
         text: (n,) uint8, the block of text.
-        tabs: True if every tab starts a new cell (empty cells count), False if any run of blanks separates cells.
+        tabs: True if every tab starts a new cell (empty cells count), False if any run of blanks separates
+            cells.
         table: (R, W) float64 of NaN, filled with the numbers; empty cells and ``nan`` stay NaN.
-        rows: (R, 3) int64, filled with: line index in the block, number of cells, 1 if a cell beyond W holds something.
-        leftover: (R * W, 3) int64, filled with: flat index in ``table``, start and end of cells to be read elsewhere.
+        rows: (R, 3) int64, filled with: line index in the block, number of cells, 1 if a cell beyond W holds
+            something.
+        leftover: (R * W, 3) int64, filled with: flat index in ``table``, start and end of cells to be read
+            elsewhere.
 
     Returns:
         The numbers of rows (lines that hold nothing are passed over) and of leftover cells.

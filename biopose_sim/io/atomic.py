@@ -13,7 +13,7 @@ from ..errors import InputError
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary sibling of ``path`` to write to; it takes the place of ``path`` when the block ends well.
+    """Yield a temporary sibling to write to; it takes the place of ``path`` when the block ends well.
 
     If the block raises, the temporary file is removed and ``path`` stays as it was.
 

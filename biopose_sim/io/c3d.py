@@ -29,22 +29,22 @@ NOT_POSITIONS = ("ANGLES", "FORCES", "MOMENTS", "POWERS", "SCALARS", "REACTIONS"
 def read_c3d(path: str | Path, *, up: UpAxis = "auto", keep_prefix: bool = False) -> Trial:
     """Read markers, analog channels and force plates from a C3D file, turned to Y up, in SI units.
 
-    A point with a negative residual, and an exact (0, 0, 0), is a gap. What Vicon models store among the points
-    (joint angles, forces, moments, powers: listed in POINT:ANGLES and so on) is left out. The clock is that of the
-    recording: frame 1 is at 0 s, so that a trial cut at frame 148 at 100 Hz begins at 1.47 s.
+    A point with a negative residual, and an exact (0, 0, 0), is a gap. What Vicon models store among the
+    points (joint angles, forces, moments, powers: listed in POINT:ANGLES and so on) is left out. The clock
+    is that of the recording: frame 1 is at 0 s, so that a trial cut at frame 148 at 100 Hz begins at 1.47 s.
 
     Args:
         path: the file.
-        up: laboratory axis that points up. ``"auto"`` takes POINT:X_SCREEN as X and POINT:Y_SCREEN as Y; where the
-            file lacks them, Z is assumed to be up, with a `BioposeWarning`.
+        up: laboratory axis that points up. ``"auto"`` takes POINT:X_SCREEN as X and POINT:Y_SCREEN as Y;
+            where the file lacks them, Z is assumed to be up, with a `BioposeWarning`.
         keep_prefix: keep ``Subject:LASI`` as it is; else the bare ``LASI``, where that is unique.
 
     Returns:
         The trial: time (T,) [s], markers (T, M, 3) [m].
 
     Raises:
-        InputError: the file is missing, no C3D, damaged or cut short; it has no points or no marker among them; its
-            units are unknown; ``up`` is not x, y, z or auto.
+        InputError: the file is missing, no C3D, damaged or cut short; it has no points or no marker among
+            them; its units are unknown; ``up`` is not x, y, z or auto.
     """
     path = Path(path)
     data = read_bytes(path)
@@ -88,7 +88,7 @@ def _open(path: Path, converted: bytes | None) -> Any:
 def _open_file(path: Path, readable: Path) -> Any:
     import ezc3d
 
-    failures = (RuntimeError, ValueError, IndexError, KeyError, OverflowError, MemoryError, TypeError)
+    failures = (RuntimeError, OSError, ValueError, LookupError, ArithmeticError, MemoryError, TypeError)
     try:
         return ezc3d.c3d(str(readable), extract_forceplat_data=True)
     except failures as error:
@@ -103,7 +103,7 @@ def _open_file(path: Path, readable: Path) -> Any:
 
 def _value(group: Any, key: str, default: Any) -> Any:
     """Return the first value of a parameter, or ``default`` where the file has none."""
-    values = np.ravel(group[key]["value"]) if key in group else []
+    values: Any = np.ravel(group[key]["value"]) if key in group else []
     return values[0] if len(values) else default
 
 
@@ -129,7 +129,10 @@ def _ground_from_lab(path: Path, point: Any, up: UpAxis) -> np.ndarray:
         return ground_from_up(up)
     rotation = ground_from_screen(str(_value(point, "X_SCREEN", "")), str(_value(point, "Y_SCREEN", "")))
     if rotation is None:
-        warn(path, "POINT:X_SCREEN and Y_SCREEN do not say which axis is up: Z is assumed; pass up= if it is another")
+        warn(
+            path,
+            "POINT:X_SCREEN, Y_SCREEN do not say which axis is up: Z is assumed; pass up= if it is another",
+        )
         return ground_from_up("z")
     return rotation
 
@@ -139,9 +142,13 @@ def _marker_columns(path: Path, point: Any, n_points: int) -> tuple[list[int], t
     labels = _texts(point, "LABELS")[:n_points]
     labels += [""] * (n_points - len(labels))
     groups = [g for g in _texts(point, "TYPE_GROUPS") if g.upper() not in ("MODELED_MARKERS", "MARKERS")]
-    listed_in = {name for group in (*NOT_POSITIONS, *groups) if group in point for name in _texts(point, group)}
+    listed_in = {
+        name for group in (*NOT_POSITIONS, *groups) if group in point for name in _texts(point, group)
+    }
     bare = {name.rpartition(":")[2] for name in listed_in}
-    keep = [i for i, label in enumerate(labels) if label not in listed_in and label.rpartition(":")[2] not in bare]
+    keep = [
+        i for i, label in enumerate(labels) if label not in listed_in and label.rpartition(":")[2] not in bare
+    ]
     if not keep:
         raise InputError(path, "has no markers among its points", "export the trial with markers")
     names = [labels[i] or f"point_{i + 1}" for i in keep]
@@ -195,7 +202,7 @@ def _read_analog(raw: Any, start: float) -> Analog | None:
 def _read_plates(raw: Any, start: float, rotation: np.ndarray) -> tuple[ForcePlate, ...]:
     plates = raw["data"].get("platform", [])
     group = raw["parameters"].get("FORCE_PLATFORM", {})
-    types = np.ravel(group["TYPE"]["value"]) if "TYPE" in group else []
+    types: Any = np.ravel(group["TYPE"]["value"]) if "TYPE" in group else []
     rate = float(_value(raw["parameters"].get("ANALOG", {}), "RATE", 0.0))
     length = METRES.get(str(_value(raw["parameters"]["POINT"], "UNITS", "mm")).strip().lower(), 1e-3)
     result = []

@@ -1,4 +1,4 @@
-"""Tables of numbers as fixed-point text, all cells at once: several times faster than formatting cell by cell."""
+"""Tables of numbers as fixed-point text, all cells at once: much faster than formatting cell by cell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def fixed_point_text(groups: Sequence[tuple[np.ndarray, int]], nan: str = "nan")
     """Return a table as lines of tab-separated numbers, with a line feed after each line.
 
     Args:
-        groups: blocks of columns side by side, each (T, W) with its number of decimals; 0 decimals write no point.
+        groups: blocks of columns side by side, each (T, W) with its number of decimals; 0 decimals write no
+            point.
         nan: what NaN is written as: ``"nan"`` or ``""``.
     """
     if not all(_fits(values, decimals) for values, decimals in groups):
@@ -32,13 +33,13 @@ def _fits(values: np.ndarray, decimals: int) -> bool:
 
 
 def _characters(values: np.ndarray, decimals: int, nan: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the characters of every cell in a field of fixed width, and which of them to keep; both (T, W * width).
+    """Return the characters of cells of fixed width, and which of them to keep; both (T, W * width).
 
     The field is: separator, sign, digits before the point, point, decimals.
     """
     missing = np.isnan(values)
     scaled = np.rint(np.abs(np.where(missing, 0.0, values)) * 10.0**decimals).astype(np.int64)
-    n_digits = max(len(str(scaled.max(initial=0))), decimals + 1)
+    n_digits = max(len(str(scaled.max(initial=0))), decimals + 1, 2)  # 2: room for "nan"
     point = 2 + n_digits - decimals
     width = 2 + n_digits + (decimals > 0)
     text = np.empty((*values.shape, width), dtype=np.uint8)

@@ -87,12 +87,13 @@ class Motion:
 def write_mot(path: str | Path, motion: MotionLike, in_degrees: bool = True) -> Path:
     """Write a motion in one step, so that the OpenSim GUI loads it.
 
-    Only rotational coordinates are converted to degrees; translations stay metres, coupled coordinates stay raw, as
-    OpenSim does it. Degrees are written with 8 decimals. NaN is written as such, with a `BioposeWarning`.
+    Only rotational coordinates are converted to degrees; translations stay metres, coupled coordinates stay
+    raw, as OpenSim does it. Degrees are written with 8 decimals. NaN is written as such, with a
+    `BioposeWarning`.
 
     Raises:
-        InputError: shapes that do not fit, an unknown motion type, repeated names, time that does not increase, or a
-            path that cannot be written.
+        InputError: shapes that do not fit, an unknown motion type, repeated names, time that does not
+            increase, or a path that cannot be written.
     """
     names = tuple(motion.coordinate_names)
     time = np.asarray(motion.time, dtype=np.float64)
@@ -103,7 +104,7 @@ def write_mot(path: str | Path, motion: MotionLike, in_degrees: bool = True) -> 
         values = values.copy()
         values[:, rotational] = np.rad2deg(values[:, rotational])
     if not np.isfinite(values).all():
-        bad = [n for n, fine in zip(names, np.isfinite(values).all(axis=0)) if not fine]
+        bad = [names[i] for i in np.flatnonzero(~np.isfinite(values).all(axis=0))]
         warn(path, f"coordinates that are not numbers everywhere: {listed(bad)}")
     body = fixed_point_text([(time[:, None], 8), (values, _DECIMALS[in_degrees])])
     return write_storage(path, "Coordinates", len(time), names, body, in_degrees)
@@ -112,15 +113,16 @@ def write_mot(path: str | Path, motion: MotionLike, in_degrees: bool = True) -> 
 def read_mot(path: str | Path, motion_types: Mapping[str, str] | None = None) -> Motion:
     """Read the coordinates of a .mot or .sto file.
 
-    Columns may have bare names (``knee_angle_r``) or paths (``/jointset/walker_knee_r/knee_angle_r/value``). Speeds,
-    activations and other states are passed over. A file without ``inDegrees`` is in radians, as OpenSim reads it.
+    Columns may have bare names (``knee_angle_r``) or paths (``/jointset/walker_knee_r/knee_angle_r/value``).
+    Speeds, activations and other states are passed over. A file without ``inDegrees`` is in radians, as
+    OpenSim reads it.
 
     Args:
         path: the file.
-        motion_types: motion type by coordinate name, as the model has it; columns that are not in it are passed over.
-            Without it, names that end with ``_tx``, ``_ty``, ``_tz`` are taken as translational, those like
-            ``knee_angle_r_beta`` as coupled, and **every other as rotational**: pass the model's types where that may
-            be wrong.
+        motion_types: motion type by coordinate name, as the model has it; columns that are not in it are
+            passed over. Without it, names that end with ``_tx``, ``_ty``, ``_tz`` are taken as
+            translational, those like ``knee_angle_r_beta`` as coupled, and **every other as rotational**:
+            pass the model's types where that may be wrong.
 
     Raises:
         InputError: what `read_sto` raises; no column is a coordinate; two columns are the same coordinate.
@@ -156,7 +158,9 @@ def _is_rotational(where: str | Path, names: Sequence[str], types: Sequence[str]
         raise InputError(where, f"{len(types)} motion types for {len(names)} coordinates")
     for name, kind in zip(names, types):
         if kind not in MOTION_TYPES:
-            raise InputError(where, f"coordinate '{name}' has motion type {kind!r}", f"use {', '.join(MOTION_TYPES)}")
+            raise InputError(
+                where, f"coordinate '{name}' has motion type {kind!r}", f"use {', '.join(MOTION_TYPES)}"
+            )
     return np.array([kind == "rotational" for kind in types], dtype=bool)
 
 
@@ -183,7 +187,10 @@ def _known_columns(
         text = f"has no column that the model knows; the first is '{unknown[0]}'{near}"
         raise InputError(table.source or table.name, text)
     if unknown:
-        warn(table.source or table.name, f"columns that the model does not know are passed over: {listed(unknown)}")
+        warn(
+            table.source or table.name,
+            f"columns that the model does not know are passed over: {listed(unknown)}",
+        )
     return [(name, index) for name, index in columns if name in motion_types]
 
 
@@ -192,5 +199,7 @@ def _warn_of_degrees(table: Table, names: Sequence[str], values: np.ndarray, rot
     if large.any():
         header = "inDegrees=no" if table.in_degrees is False else "no inDegrees"
         first = names[int(np.argmax(large))]
-        text = f"the header has {header}, so that angles are read as radians, but '{first}' looks like degrees"
+        text = (
+            f"the header has {header}, so that angles are read as radians, but '{first}' looks like degrees"
+        )
         warn(table.source or table.name, text + "; if so, write inDegrees=yes")

@@ -84,7 +84,7 @@ class ForcePlate:
         return self.center + np.cross(normal, self.moments) / divisor
 
     def free_moment(self, min_force: float = 20.0) -> np.ndarray:
-        """Return the moment about the surface normal at the center of pressure, (N, 3) [N m]; 0 if unloaded."""
+        """Return the moment about the normal at the center of pressure, (N, 3) [N m]; 0 if unloaded."""
         lever = np.nan_to_num(self.center_of_pressure(min_force) - self.center)
         about_point = self.moments - np.cross(lever, self.forces)
         loaded = np.abs(self.forces @ self.normal) >= min_force
@@ -102,7 +102,7 @@ class ForcePlate:
 
 
 def _sample_range(origin: float, rate: float, count: int, start: float, end: float) -> tuple[int, int]:
-    """Return first and past-the-last index of the samples between two times, with a thousandth of a sample of slack."""
+    """Return first and past-the-last index of the samples between two times, with a little slack."""
     first = int(np.clip(np.ceil((start - origin) * rate - 1e-3), 0, count))
     last = int(np.clip(np.floor((end - origin) * rate + 1e-3) + 1, first, count))
     return first, last

@@ -64,15 +64,17 @@ class Table:
 def read_sto(path: str | Path, *, unique: bool = True) -> Table:
     """Read a .sto or .mot table as it stands: no unit is converted.
 
-    Columns may be separated by tabs or spaces; the older header with ``datacolumns`` and ``datarows`` is read too.
+    Columns may be separated by tabs or spaces; the older header with ``datacolumns`` and ``datarows`` is
+    read too.
 
     Args:
         path: the file.
         unique: False lets column names repeat, as old results of OpenSim have it.
 
     Raises:
-        InputError: the file is missing or has no ``endheader``; a line has too few or too many cells or holds a word;
-            ``nRows`` or ``nColumns`` is not what the file holds; columns repeat; time does not increase.
+        InputError: the file is missing or has no ``endheader``; a line has too few or too many cells or
+            holds a word; ``nRows`` or ``nColumns`` is not what the file holds; columns repeat; time does not
+            increase.
     """
     path = Path(path)
     data = read_text_bytes(path)
@@ -96,8 +98,8 @@ def write_sto(path: str | Path, table: Table) -> Path:
     Other entries of ``table.header`` are not carried over.
 
     Raises:
-        InputError: shapes that do not fit, repeated or blank names, time that does not increase, a path that cannot be
-            written.
+        InputError: shapes that do not fit, repeated or blank names, time that does not increase, a path that
+            cannot be written.
     """
     check_table(path, table.time, table.data, table.names)
     form = "%.8f" + "\t%.12g" * len(table.names)
@@ -117,8 +119,8 @@ def write_storage(
         f"inDegrees={'yes' if in_degrees else 'no'}",
         "",
         "Units are S.I. units (second, meters, Newtons, ...)",
-        "If the header above contains a line with 'inDegrees', this indicates whether rotational values are in degrees "
-        "(yes) or radians (no).",
+        "If the header above contains a line with 'inDegrees', this indicates whether rotational values "
+        "are in degrees (yes) or radians (no).",
         "",
         "endheader",
         "\t".join(("time", *names)),
@@ -206,5 +208,5 @@ def _check_time(path: Path, block: NumberBlock, time: np.ndarray) -> None:
     line = int(block.lines[fault])
     if not np.isfinite(time[fault]):
         raise InputError(path, f"line {line}: the row has no time")
-    text = f"time does not increase at row {fault + 1} (line {line}): {time[fault]:g} s after {time[fault - 1]:g} s"
-    raise InputError(path, text)
+    steps = f"{time[fault]:g} s after {time[fault - 1]:g} s"
+    raise InputError(path, f"time does not increase at row {fault + 1} (line {line}): {steps}")

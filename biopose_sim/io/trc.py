@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,16 +44,17 @@ class _Header:
 def read_trc(path: str | Path) -> Trial:
     """Read markers from a TRC file.
 
-    Empty cells, ``NaN`` and exact (0, 0, 0) are gaps. Markers without any value are dropped, and what was repaired or
-    looks odd (zeros, counts in the header) is told in a `BioposeWarning`. The frame of the file is kept: TRC for
-    OpenSim is Y up.
+    Empty cells, ``NaN`` and exact (0, 0, 0) are gaps. Markers without any value are dropped, and what was
+    repaired or looks odd (zeros, counts in the header) is told in a `BioposeWarning`. The frame of the file
+    is kept: TRC for OpenSim is Y up.
 
     Returns:
         The trial: time (T,) [s], markers (T, M, 3) [m].
 
     Raises:
-        InputError: the file is missing or no TRC; the header lacks keys; units are unknown or plainly untrue; markers
-            repeat; a line is cut short or holds a word; time does not increase; there is no frame or no marker.
+        InputError: the file is missing or no TRC; the header lacks keys; units are unknown or plainly
+            untrue; markers repeat; a line is cut short or holds a word; time does not increase; there is no
+            frame or no marker.
     """
     path = Path(path)
     data = read_text_bytes(path)
@@ -111,7 +113,9 @@ def zeros_to_gaps(path: Path, markers: np.ndarray, names: tuple[str, ...]) -> No
     if zero.any():
         markers[zero] = np.nan
         touched = [names[i] for i in np.flatnonzero(zero.any(axis=0))]
-        warn(path, f"exact zeros (0, 0, 0) are taken as gaps in {int(zero.sum())} places of {listed(touched)}")
+        warn(
+            path, f"exact zeros (0, 0, 0) are taken as gaps in {int(zero.sum())} places of {listed(touched)}"
+        )
 
 
 def drop_empty_markers(
@@ -130,11 +134,13 @@ def drop_empty_markers(
 
 def _read_header(path: Path, data: bytes) -> _Header:
     starts = [*line_starts(data, 5), len(data)]
-    lines = [decode(data[a:b]) for a, b in zip(starts, starts[1:6]) if a < b]
+    lines = [decode(data[a:b]) for a, b in itertools.pairwise(starts[:6]) if a < b]
     if not lines[0].strip().lower().startswith("pathfiletype"):
         raise InputError(path, "is not a TRC file", "its first line must begin with 'PathFileType'")
     if len(lines) < 5:
-        raise InputError(path, f"is cut short: it has {len(lines)} lines", "a TRC has 5 header lines, then frames")
+        raise InputError(
+            path, f"is cut short: it has {len(lines)} lines", "a TRC has 5 header lines, then frames"
+        )
     values = _read_values(path, lines[1], lines[2])
     slots, labels = _read_slots(path, lines[3])
     axes = lines[4].strip().lower()
@@ -175,7 +181,9 @@ def _read_slots(path: Path, line: str) -> tuple[dict[int, str], int]:
     """Return the marker names by slot, and the number of slots up to the last name."""
     cells = [cell.strip() for cell in line.split("\t")]
     if len(cells) < 2 or not cells[0].lower().startswith("frame") or not cells[1].lower().startswith("time"):
-        raise InputError(path, "line 4 does not name columns", "it must begin with 'Frame#', 'Time', tab separated")
+        raise InputError(
+            path, "line 4 does not name columns", "it must begin with 'Frame#', 'Time', tab separated"
+        )
     named = {i: name for i, name in enumerate(cells[2:]) if name}
     if not named:
         raise InputError(path, "line 4 names no marker")
@@ -184,7 +192,9 @@ def _read_slots(path: Path, line: str) -> tuple[dict[int, str], int]:
     else:
         slots = {i // 3: name for i, name in named.items()}
     if twice := repeated(slots.values()):
-        raise InputError(path, f"line 4 names the marker {listed(twice)} more than once", "give each its own name")
+        raise InputError(
+            path, f"line 4 names the marker {listed(twice)} more than once", "give each its own name"
+        )
     return slots, max(slots) + 1
 
 
@@ -195,7 +205,9 @@ def _check_rows(path: Path, header: _Header, block: NumberBlock) -> None:
     if short.size:
         line, cells = block.lines[short[0]], block.cells[short[0]]
         wanted = f"{header.width} for {len(header.slots)} markers"
-        raise InputError(path, f"line {line} is cut short: {cells} cells, not {wanted}", "separate cells by tabs")
+        raise InputError(
+            path, f"line {line} is cut short: {cells} cells, not {wanted}", "separate cells by tabs"
+        )
     if block.beyond:
         warn(path, "columns without a marker name are ignored")
 
@@ -207,7 +219,8 @@ def _check_time(path: Path, block: NumberBlock, time: np.ndarray) -> None:
     line = int(block.lines[fault])
     if not np.isfinite(time[fault]):
         raise InputError(path, f"line {line}: the frame has no time")
-    text = f"time does not increase at frame {fault + 1} (line {line}): {time[fault]:g} s after {time[fault - 1]:g} s"
+    steps = f"{time[fault]:g} s after {time[fault - 1]:g} s"
+    text = f"time does not increase at frame {fault + 1} (line {line}): {steps}"
     raise InputError(path, text, "sort the frames or remove repeated ones")
 
 
@@ -219,8 +232,10 @@ def _check_units(path: Path, units: str, markers: np.ndarray) -> None:
         return
     high, low = np.fmax.reduce(sample, axis=1), np.fmin.reduce(sample, axis=1)
     extent = float(np.median((high - low).max(axis=1)))
-    if extent > LARGEST_CLOUD:
-        raise InputError(path, f"Units say '{units}', which makes the person {extent:.0f} m large", "set Units to mm")
+    if LARGEST_CLOUD < extent < np.inf:
+        raise InputError(
+            path, f"Units say '{units}', which makes the person {extent:.0f} m large", "set Units to mm"
+        )
     if 0 < extent < SMALLEST_CLOUD:
         text = f"Units say '{units}', which makes the person {1000 * extent:.2g} mm large"
         raise InputError(path, text, "set Units to m")

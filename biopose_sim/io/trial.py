@@ -54,7 +54,7 @@ class Trial:
         force_plates: Sequence[ForcePlate] = (),
         analog: Analog | None = None,
     ) -> Trial:
-        """Return a validated trial; arrays become contiguous float64, and a marker that lacks one coordinate lacks all.
+        """Return a validated trial: contiguous float64; a marker that lacks one coordinate lacks all.
 
         Args:
             name: name of the recording.
@@ -67,8 +67,8 @@ class Trial:
             analog: analog channels, on the same clock.
 
         Raises:
-            InputError: shapes that do not fit, no frame, no marker, names that repeat or are blank, time that is not
-                finite or does not increase, infinite coordinates.
+            InputError: shapes that do not fit, no frame, no marker, names that repeat or are blank, time
+                that is not finite or does not increase, infinite coordinates.
         """
         where = str(source) if source is not None else f"trial '{name}'"
         time_array = _as_floats(where, "time", time)
@@ -79,7 +79,9 @@ class Trial:
         _check_time(where, time_array)
         if np.isinf(marker_array).any():
             frame, marker, _ = np.argwhere(np.isinf(marker_array))[0]
-            raise InputError(where, f"marker '{names[marker]}' is infinite at frame {frame + 1}", "use NaN for a gap")
+            raise InputError(
+                where, f"marker '{names[marker]}' is infinite at frame {frame + 1}", "use NaN for a gap"
+            )
         partial = np.isnan(marker_array).any(axis=2)
         if partial.any():
             marker_array = np.where(partial[:, :, None], np.nan, marker_array)
@@ -145,7 +147,11 @@ class Trial:
         empty = self.missing.all(axis=0)
         if empty.all():
             raise InputError(self._where, "every marker is empty in every frame")
-        return self.select(n for n, gone in zip(self.marker_names, empty) if not gone) if empty.any() else self
+        return (
+            self.select(n for n, gone in zip(self.marker_names, np.atleast_1d(empty)) if not gone)
+            if empty.any()
+            else self
+        )
 
     def rename(self, new_names: Mapping[str, str]) -> Trial:
         """Return the trial with markers renamed from the keys to the values of ``new_names``."""
@@ -156,7 +162,7 @@ class Trial:
         return replace(self, marker_names=names)
 
     def crop(self, start: float | None = None, end: float | None = None) -> Trial:
-        """Return the frames from ``start`` to ``end`` [s], both included; analog and force plates are cut alike.
+        """Return the frames from ``start`` to ``end`` [s], both included; analog data are cut alike.
 
         Raises:
             InputError: no frame lies in between.
@@ -180,7 +186,8 @@ class Trial:
 
     def __repr__(self) -> str:
         gaps = f", {self.missing.mean():.1%} missing" if np.isnan(self.markers).any() else ""
-        return f"Trial({self.name!r}: {self.n_frames} frames at {self.rate:g} Hz, {self.n_markers} markers{gaps})"
+        frames = f"{self.n_frames} frames at {self.rate:g} Hz"
+        return f"Trial({self.name!r}: {frames}, {self.n_markers} markers{gaps})"
 
     @property
     def _where(self) -> str:
