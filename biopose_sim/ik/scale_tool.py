@@ -71,7 +71,8 @@ def run_scale_setup(setup: ScaleSetup | str | Path, model: OsimModel | None = No
     if not isinstance(setup, ScaleSetup):
         setup = read_scale_setup(setup)
     model = setup.load_model() if model is None else model
-    scales, factors, warnings = np.ones((len(model.body_names), 3)), {}, []
+    scales, warnings = np.ones((len(model.body_names), 3)), list[str]()
+    factors: dict[str, float] = {}
     if setup.scaling is not None and setup.scaling.apply:
         factors = _measure(model, setup, setup.scaling)
         scales, warnings = body_scales(model, setup.scaling, factors)

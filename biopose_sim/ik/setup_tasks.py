@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 
@@ -143,7 +143,7 @@ def read_tasks(parent: Element, source: Path) -> IKTasks:
                 problem = f"the task {name!r} has value_type {kind!r}"
                 raise InputError(source, problem, f"use {', '.join(_VALUE_TYPES)}")
             value = number(element, "value", source, 0.0)
-            coordinates.append(IKCoordinateTask(name, weight, on, cast(ValueType, kind), value))
+            coordinates.append(IKCoordinateTask(name, weight, on, kind, value))
     return IKTasks(tuple(markers), tuple(coordinates))
 
 
