@@ -67,6 +67,7 @@ class CpuEngine:
         movable: BoolArray | None = None,
         warm: bool = False,
         max_iterations: int | None = None,
+        space: tuple[Workspace, StepSpace] | None = None,
     ) -> None:
         """Solve the frames in ``order``, each starting from the one before; the first from its row of ``sweep``."""
         p = self.problem
@@ -76,8 +77,20 @@ class CpuEngine:
             np.ones(self.program.n_free, dtype=bool) if movable is None else movable,
             p.largest, p.floor, p.config.tolerance,
             p.config.max_iterations if max_iterations is None else max_iterations,
-            order, warm, sweep.cost, sweep.iterations, sweep.converged, sweep.points, *self._scratch(),
+            order, warm, sweep.cost, sweep.iterations, sweep.converged, sweep.points, *(space or self._scratch()),
         )  # fmt: skip
+
+    def solve_each(self, sweep: Sweep) -> None:
+        """Solve every frame from its own row of ``sweep``."""
+        parts = np.array_split(np.arange(len(sweep.cost)), min(self.n_threads, len(sweep.cost)))
+
+        def run(frames: IntArray) -> None:
+            space = self._scratch()
+            for frame in frames:
+                self.solve(sweep, np.array([frame]), space=space)
+
+        with ThreadPoolExecutor(len(parts)) as pool:
+            list(pool.map(run, parts))
 
     def solve_starts(self, starts: Array, frame: int, movable: BoolArray | None = None) -> Sweep:
         """Solve one frame from several starts (S, n); row s of the answer belongs to start s."""

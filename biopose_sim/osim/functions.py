@@ -65,6 +65,19 @@ class ScalarFunction:
             value = value * dx + self.coefficients[piece, k]
         return value
 
+    def derivative(self, x: Array) -> Array:
+        """Derivative in the argument at x of any shape."""
+        x = np.asarray(x, dtype=float)
+        if self.sine is not None:
+            a, omega, phase, _ = self.sine
+            return a * omega * np.cos(omega * x + phase)
+        piece = np.searchsorted(self.breaks, x, side="right")
+        dx = x - self.origins[piece]
+        slope = np.zeros_like(dx)
+        for k in range(self.coefficients.shape[1] - 1, 0, -1):
+            slope = slope * dx + k * self.coefficients[piece, k]
+        return slope
+
 
 def _polynomial(coefficients: list[float], weights: tuple[float, ...] = (1.0,)) -> ScalarFunction:
     return ScalarFunction(weights, np.empty(0), np.zeros(1), np.array([coefficients], dtype=float))
