@@ -31,8 +31,8 @@ SOLE_POINTS = (("calcn", (0.0, -0.015, 0.0)), ("toes", (0.0, -0.013, 0.0)), ("to
 BEARING = ((0.02, 0.33), (0.10, 0.56), (0.34, 0.60))
 _RAMP = 0.04
 # Typical sizes of a correction: angles [rad], pelvis [m]; the floor in the sizes below.
-_ANGLE_SIZE = np.radians(2.0)
-_SIZES = {"subtalar_angle": np.radians(3.0), "mtp_angle": np.radians(6.0), "ankle_angle": np.radians(3.0)}
+_ANGLE_SIZE = float(np.radians(2.0))
+_SIZES: dict[str, float] = {"subtalar_angle": 0.05, "mtp_angle": 0.1, "ankle_angle": 0.05}
 _PELVIS_SIZE = 0.01
 _FLOOR_SIZE = 0.0025
 _CLEARANCE_SIZE = 0.003
@@ -123,11 +123,11 @@ class _RightFoot:
 
     def _columns(self) -> list[tuple[int, int, float, float]]:
         """Per unknown: coordinate, Fourier term, sign, size. The pelvis keeps left-right symmetry."""
-        columns = []
+        columns: list[tuple[int, int, float, float]] = []
         terms = range(self.basis.shape[1])
         for stem, coordinate, sign in zip(self.stems, self.leg, self.signs):
-            size = _SIZES.get(stem, _ANGLE_SIZE)
-            columns += [(coordinate, t, sign, size / _roughness(t)) for t in terms]
+            angle = _SIZES.get(stem, _ANGLE_SIZE)
+            columns += [(coordinate, t, sign, angle / _roughness(t)) for t in terms]
         for axis, coordinate in enumerate(self.pelvis):
             odd = axis == 2
             wanted = [t for t in terms if ((t + 1) // 2) % 2 == odd and not (axis == 0 and t == 0)]

@@ -15,6 +15,7 @@ from biopose_sim.viz import style
 
 _COLUMNS = 4
 _PANEL = (2.35, 1.55)
+_HEAD, _FOOT = 0.32, 0.45  # [inch] above and below the panels
 _UNITS = {"rotational": ("deg", np.degrees(1.0)), "translational": ("m", 1.0), "coupled": ("raw", 1.0)}
 _STILL = 1e-6
 _PALE = 0.35
@@ -36,11 +37,12 @@ def angle_panels(result: KinematicsResult) -> list[Panel]:
     moves = np.ptp(result.coordinates, axis=0) > _STILL if len(result.time) > 1 else np.ones_like(result.free)
     wanted = (moves | result.free) & (np.array(result.motion_types, dtype=object) != "coupled")
     shown = [n for n, keep in zip(result.coordinate_names, wanted) if keep]
-    panels, done = [], set()
+    panels: list[Panel] = []
+    done: set[str] = set()
     for name in shown:
         if name in done:
             continue
-        names = (name,)
+        names: tuple[str, ...] = (name,)
         other = _other_side(name)
         if other != name and other in shown:
             names = (name, other) if style.side_of(name) == "r" else (other, name)
@@ -84,20 +86,35 @@ def plot_angles(
     columns = min(_COLUMNS, len(chosen))
     rows = -(-len(chosen) // columns)
     with style.house_style():
-        figure = style.new_figure(columns * _PANEL[0], rows * _PANEL[1] + 0.45)
-        grid = np.atleast_1d(figure.subplots(rows, columns, sharex=True, squeeze=False)).ravel()
+        figure, grid = _fixed_grid(rows, columns)
         for axes, panel in zip(grid, chosen):
             _draw_panel(axes, panel, result, reference)
         for axes in grid[len(chosen) :]:
             style.hide(axes)
         for axes in grid[max(0, len(chosen) - columns) : len(chosen)]:
             axes.set_xlabel("Time [s]")
-            axes.tick_params(labelbottom=True)
         names = [name for panel in chosen for name in panel.coordinates]
-        figure.legend(
-            handles=_angle_legend(names, reference, reference_label), loc="outside upper left", ncols=4
-        )
+        handles = _angle_legend(names, reference, reference_label)
+        if not all(sure for name, sure in zip(result.coordinate_names, result.determined) if name in names):
+            handles.append(Line2D([], [], color=style.CENTER, alpha=_PALE, label="pale: not determined"))
+        figure.legend(handles=handles, loc="upper left", ncols=5, borderaxespad=0.2)
     return figure
+
+
+def _fixed_grid(rows: int, columns: int) -> tuple[Figure, list[Axes]]:
+    """Panels at fixed places: fitting forty panels to their labels takes longer than drawing them."""
+    width, height = columns * _PANEL[0], rows * _PANEL[1] + _HEAD + _FOOT
+    figure = style.new_figure(width, height, fitted=False)
+    panels = figure.subplots(rows, columns, squeeze=False)
+    figure.subplots_adjust(
+        left=0.48 / width,
+        right=1.0 - 0.08 / width,
+        bottom=_FOOT / height,
+        top=1.0 - (_HEAD + 0.2) / height,
+        wspace=0.52 / (_PANEL[0] - 0.52),
+        hspace=0.5 / (_PANEL[1] - 0.5),
+    )
+    return figure, list(panels.ravel())
 
 
 def _draw_panel(
@@ -164,7 +181,7 @@ def plot_marker_errors(result: KinematicsResult, *, most: int = 40) -> Figure:
         names = [result.marker_names[i] for i in order]
         lower.set_xticks(place, names, rotation=90 if len(order) > 12 else 0, fontsize=7.5)
         lower.set_xlim(-0.7, max(len(order), 6) - 0.3)
-        lower.set_ylim(0.0, None)
+        lower.set_ylim(0.0, 1.3 * float(worst[order].max()) + 1e-6)
         lower.grid(axis="x", visible=False)
         left_out = "" if len(order) == np.isfinite(rms).sum() else f" (the {len(order)} worst)"
         lower.set_title(f"By marker{left_out}: bar = RMS, dash = largest [mm]")

@@ -7,7 +7,7 @@ bodies works without geometry files. The views turn with the pelvis: "front" fac
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from biopose_sim.errors import InputError
 from biopose_sim.ik.types import Array
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.viz import style
+from biopose_sim.viz.bones import place_points, skeleton_bones
 
 # Rows: image right, image up and towards the viewer, for a person who faces X, with Y up and Z to the right.
 _OBLIQUE, _ABOVE = np.radians(35.0), np.radians(12.0)
@@ -44,66 +45,8 @@ _WIDTHS = {
     "lumbar": 6.0,
 }
 _WIDTHS |= {"ulna": 3.5, "radius": 3.5, "calcn": 4.5, "toes": 4.0, "talus": 3.5, "hand": 4.0, "head": 13.0}
-_HIDDEN = ("patella",)
-_SHORTEST = 0.004
 _FRAME_LENGTH = 0.06
 _SPACING = 1.05  # [m] between the figures of a row
-
-
-@dataclass(frozen=True, eq=False)
-class Bone:
-    """A segment to draw, fixed to a body: ends in body axes [m]; ``body`` is the index in the model."""
-
-    body: int
-    name: str
-    start: Array
-    end: Array
-
-
-def skeleton_bones(model: OsimModel) -> list[Bone]:
-    """Return the segments of the skeleton: from each body's own joint to each joint that it carries.
-
-    A body that carries no joint (toes, hand, head) is drawn to the centre of its mass and as far beyond.
-    """
-    q = model.default_coordinates
-    with torch.no_grad():
-        forward = model(q)
-        transforms, centers = forward.transforms.numpy(), forward.joint_centers.numpy()
-    joints = model.model.joints
-    own: dict[str, Array] = {}
-    carried: dict[str, list[tuple[str, Array]]] = {}
-    for joint, center in zip(joints, centers):
-        own.setdefault(joint.child.body, center)
-        if not joint.child.body.startswith(_HIDDEN):
-            carried.setdefault(joint.parent.body, []).append((joint.child.body, center))
-    bones = []
-    for index, body in enumerate(model.body_names):
-        if body.startswith(_HIDDEN) or body not in own:
-            continue
-        base = own[body]
-        ends = [center for _, center in carried.get(body, [])]
-        if _is_root(model, body):
-            base = np.mean([base, *ends], axis=0) if ends else base
-        if not ends:
-            ends = [_free_end(model, index, transforms[index], base)]
-        into_body = np.linalg.inv(transforms[index])
-        for end in ends:
-            if np.linalg.norm(end - base) > _SHORTEST:
-                bones.append(Bone(index, body, _apply(into_body, base), _apply(into_body, end)))
-    return bones
-
-
-def _is_root(model: OsimModel, body: str) -> bool:
-    return any(j.child.body == body and j.parent.body == "ground" for j in model.model.joints)
-
-
-def _free_end(model: OsimModel, index: int, transform: Array, base: Array) -> Array:
-    center = _apply(transform, np.array(model.model.bodies[index].mass_center) * model.scales[index])
-    return base + 2.0 * (center - base)
-
-
-def _apply(transform: Array, points: Array) -> Array:
-    return np.asarray(points @ transform[..., :3, :3].swapaxes(-1, -2) + transform[..., :3, 3])
 
 
 def draw_skeleton(
@@ -145,7 +88,7 @@ def draw_skeleton(
 
     across = [np.array([shift])]
     for bone in skeleton_bones(model):
-        ends = project(_apply(transforms[bone.body], np.stack([bone.start, bone.end])))
+        ends = project(place_points(transforms[bone.body], np.stack([bone.start, bone.end])))
         _draw_bone(axes, bone.name, ends)
         across.append(ends[:, 0])
     if body_frames:
@@ -157,7 +100,7 @@ def draw_skeleton(
     if measured is not None:
         points = np.asarray(measured, dtype=float).reshape(-1, 3)
         points = project(points[np.isfinite(points).all(axis=1)])
-        hollow = {"facecolors": "none", "edgecolors": style.MEASURED}
+        hollow: dict[str, Any] = {"facecolors": "none", "edgecolors": style.MEASURED}
         axes.scatter(points[:, 0], points[:, 1], s=15, lw=0.8, zorder=51, **hollow)
     spread = np.concatenate(across)
     return float(spread.min()), float(spread.max())
@@ -177,11 +120,18 @@ def _facing(model: OsimModel, transforms: Array) -> Array:
 
 
 def _draw_bone(axes: Axes, name: str, ends: Array) -> None:
+    if name.startswith("head"):  # a thin neck below a round head
+        _draw_line(axes, "neck", ends[0] + np.outer([0.0, 0.5], ends[1] - ends[0]))
+        ends = ends[0] + np.outer([0.62, 0.88], ends[1] - ends[0])
+    _draw_line(axes, name, ends)
+
+
+def _draw_line(axes: Axes, name: str, ends: Array) -> None:
     width = next((w for stem, w in _WIDTHS.items() if name.startswith(stem)), 4.0)
     depth = 10.0 + float(np.clip(ends[:, 2].mean(), -5.0, 5.0))
     colour = style.side_colour(name)
     colour = style.BONE if colour == style.CENTER else colour
-    line = {"solid_capstyle": "round", "zorder": depth}
+    line: dict[str, Any] = {"solid_capstyle": "round", "zorder": depth}
     axes.plot(ends[:, 0], ends[:, 1], color="white", lw=width + 1.6, **line)
     axes.plot(ends[:, 0], ends[:, 1], color=colour, lw=width, alpha=0.85, **line)
 
@@ -310,6 +260,6 @@ def _legend(model: OsimModel, with_measured: bool) -> list[Line2D]:
     if model.marker_names:
         handles.append(Line2D([], [], color=style.INK, marker="o", ms=3, ls="", label="model marker"))
     if with_measured:
-        hollow = {"markerfacecolor": "none", "markeredgecolor": style.MEASURED}
+        hollow: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": style.MEASURED}
         handles.append(Line2D([], [], marker="o", ms=5, ls="", label="measured marker", **hollow))
     return handles

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 # Okabe & Ito 2008, "Color Universal Design".
 RIGHT = "#0072B2"
@@ -22,7 +24,7 @@ BONE = "#B9B2A5"
 INK = "#22262A"
 GRID = "#E4E6E8"
 
-_PARAMETERS = {
+_PARAMETERS: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same figures everywhere
     "font.size": 8.5,
@@ -62,19 +64,29 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return a figure [inch] outside of pyplot: no window, and gone when it is dropped."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+def new_figure(width: float, height: float, *, fitted: bool = True) -> Figure:
+    """Return a figure [inch] outside of pyplot: no window, and gone when it is dropped.
+
+    Args:
+        width: [inch].
+        height: [inch].
+        fitted: arrange the panels so that no label is cut off; slow for very many panels.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained" if fitted else None)
     FigureCanvasAgg(figure)
     return figure
 
 
-def to_png(figure: Figure, dpi: int = 150) -> bytes:
-    """Return the figure as a PNG."""
+def to_png(figure: Figure, dpi: int = 150, colours: int | None = None) -> bytes:
+    """Return the figure as a PNG; with ``colours`` as one with a palette of so many, a third of the size."""
     with house_style():
         buffer = BytesIO()
         figure.savefig(buffer, format="png", dpi=dpi)
-    return buffer.getvalue()
+    if colours is None:
+        return buffer.getvalue()
+    small = BytesIO()
+    Image.open(buffer).convert("RGB").quantize(colours).save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 def side_of(name: str) -> str:
