@@ -17,7 +17,7 @@ TAB, LINE_FEED, RETURN, SPACE = 9, 10, 13, 32
 PLUS, MINUS, POINT, ZERO, NINE, LETTER_E, LETTER_A, LETTER_N = 43, 45, 46, 48, 57, 101, 97, 110
 LOWER = 32  # the bit that turns an ASCII capital into a small letter
 MAX_EXACT = 2**53
-MAX_DIGITS = 19
+MAX_DIGITS = 18  # that 64 bits hold
 POWERS = 10.0 ** np.arange(23)
 
 
@@ -43,12 +43,10 @@ def _skip_blanks(text, i, tabs):
 
 @_compiled()
 def _scan_exponent(text, i):
-    """Return the index after an exponent at ``i``, and the exponent; ``(i, 0)`` if there is none."""
+    """Return the index after the exponent whose E is at ``i``, and the exponent; ``(i, 0)`` without digits."""
     j = i + 1
-    if j >= text.size or text[i] | LOWER != LETTER_E:
-        return i, 0
-    down = text[j] == MINUS
-    if down or text[j] == PLUS:
+    down = j < text.size and text[j] == MINUS
+    if down or (j < text.size and text[j] == PLUS):
         j += 1
     exponent, first = 0, j
     while j < text.size and ZERO <= text[j] <= NINE:
@@ -57,37 +55,41 @@ def _scan_exponent(text, i):
     return (j, -exponent if down else exponent) if j > first else (i, 0)
 
 
-@_compiled()
+@_compiled(inline="always")
+def _scan_digits(text, i, mantissa):
+    """Return the index after the digits at ``i``, and ``mantissa`` with them appended."""
+    while i < text.size:
+        digit = np.int64(text[i]) - ZERO
+        if digit < 0 or digit > 9:
+            break
+        mantissa = mantissa * 10 + digit
+        i += 1
+    return i, mantissa
+
+
+@_compiled(inline="always")
 def _scan_number(text, i):
     """Return the index after the number at ``i``, its value, and whether the value is exact."""
-    n = text.size
-    negative = i < n and text[i] == MINUS
-    if negative or (i < n and text[i] == PLUS):
+    negative = i < text.size and text[i] == MINUS
+    if negative or (i < text.size and text[i] == PLUS):
         i += 1
-    mantissa = np.uint64(0)
-    digits = decimals = 0
-    any_digit = seen_point = False
-    while i < n:
-        c = text[i]
-        if ZERO <= c <= NINE:
-            any_digit = True
-            if digits < MAX_DIGITS:
-                mantissa = mantissa * np.uint64(10) + np.uint64(c - ZERO)
-            digits += int(mantissa > 0)
-            decimals += int(seen_point)
-        elif c == POINT and not seen_point:
-            seen_point = True
-        else:
-            break
-        i += 1
-    if not any_digit:
-        return i, 0.0, False
-    i, power = _scan_exponent(text, i)
-    power -= decimals
-    if digits > MAX_DIGITS or mantissa > MAX_EXACT or abs(power) >= POWERS.size:
-        return i, 0.0, False
-    value = mantissa * POWERS[power] if power >= 0 else mantissa / POWERS[-power]
-    return i, -value if negative else value, True
+    first = i
+    i, mantissa = _scan_digits(text, i, 0)
+    digits, decimals = i - first, 0
+    if i < text.size and text[i] == POINT:
+        first = i + 1
+        i, mantissa = _scan_digits(text, first, mantissa)
+        decimals = i - first
+    digits += decimals
+    power = -decimals
+    if digits > 0 and i < text.size and text[i] | LOWER == LETTER_E:
+        i, exponent = _scan_exponent(text, i)
+        power += exponent
+    exact = 0 < digits <= MAX_DIGITS and mantissa <= MAX_EXACT and abs(power) < POWERS.size
+    value = 0.0
+    if exact:
+        value = mantissa * POWERS[power] if power >= 0 else mantissa / POWERS[-power]
+    return i, -value if negative else value, exact
 
 
 @_compiled(inline="always")
