@@ -74,6 +74,7 @@ class TreeKinematics(nn.Module):
         for node in nodes:
             depth.append(0 if node.parent < 0 else depth[node.parent] + 1)
         order = sorted(range(len(nodes)), key=lambda i: depth[i])
+        self.node_order = order
         self.level_sizes = [depth.count(d) for d in range(max(depth, default=-1) + 1)]
         position = {node: k for k, node in enumerate(order)}
         starts = np.cumsum([0, *self.level_sizes])
@@ -173,7 +174,13 @@ class TreeKinematics(nn.Module):
             rows: completed coordinates, shape (n_q, B) [rad | m].
             scales: shape (1 + n_bodies, 3, B or 1), first row ones (ground), or None for an unscaled model.
         """
-        values = self.functions(rows)
+        nodes = self.node_poses(self.functions(rows), scales)
+        return BodyPoses(
+            nodes.rotation.index_select(0, self.body_rows), nodes.position.index_select(0, self.body_rows)
+        )
+
+    def node_poses(self, values: Tensor, scales: Tensor | None) -> BodyPoses:
+        """Poses of all nodes (by depth) for the values (n_operations, B) of their operations."""
         local = self._local_rotations(values[: self.n_rotations])
         shift = self._local_translations(values[self.n_rotations :], scales)
         post = self.post(scales)
@@ -192,8 +199,7 @@ class TreeKinematics(nn.Module):
             rotations.append(rotation)
             positions.append(position + _matvec(rotation, post[here]))
             start += size
-        rotation, position = torch.cat(rotations), torch.cat(positions)
-        return BodyPoses(rotation.index_select(0, self.body_rows), position.index_select(0, self.body_rows))
+        return BodyPoses(torch.cat(rotations), torch.cat(positions))
 
     def _local_rotations(self, angles: Tensor) -> Tensor:
         """Rotation of each node from its parent body to its own, shape (n_nodes, 3, 3, B)."""

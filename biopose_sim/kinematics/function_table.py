@@ -112,6 +112,26 @@ class FunctionTable(nn.Module):
         values = parts[0] if len(parts) == 1 else torch.cat(parts)
         return values if self.in_order else values.index_select(0, self.restore)
 
+    def derivative(self, rows: Tensor) -> Tensor:
+        """Derivative of each function by its argument, shape (n, B), for coordinates (n_q, B)."""
+        x = self._argument_values(rows)
+        a, b = self.n_linear, self.n_linear + self.n_pieces
+        parts = [self.line[1].expand(-1, rows.shape[1])]
+        if self.n_pieces:
+            parts.append(self._differentiate_pieces(x[a:b]))
+        if self.n_sines:
+            amplitude, omega, phase, _ = self.sine
+            parts.append(amplitude * omega * torch.cos(omega * x[b:] + phase))
+        return torch.cat(parts).index_select(0, self.restore)
+
+    def _differentiate_pieces(self, x: Tensor) -> Tensor:
+        piece = torch.searchsorted(self.breaks, x.detach().contiguous(), right=True)
+        dx = x - self.origins.gather(1, piece)
+        value = torch.zeros_like(x)
+        for k in range(self.coefficients.shape[0] - 1, 0, -1):
+            value = torch.addcmul(k * self.coefficients[k].gather(1, piece), value, dx)
+        return value
+
     def _argument_values(self, rows: Tensor) -> Tensor:
         if rows.shape[0] == 0:
             return rows.new_zeros(self.size, rows.shape[1])

@@ -178,7 +178,7 @@ class OsimModel(nn.Module):
         self._check("q", q, (len(self.coordinate_names),))
         batch = q.shape[:-1]
         kinematics = self.kinematics(q.dtype, q.device)
-        rows = q.reshape(-1, q.shape[-1]).movedim(0, -1)
+        rows = q.reshape(batch.numel(), q.shape[-1]).movedim(0, -1)
         s = None
         if scales is not None:
             self._check("scales", scales, (len(self.body_names), 3))
@@ -221,4 +221,4 @@ def _batch_last(value: Tensor, batch: torch.Size, n_own: int) -> Tensor:
     if value.dim() == n_own:
         return value.unsqueeze(-1)
     expanded = value.expand(*batch, *value.shape[-n_own:])
-    return expanded.reshape(-1, *value.shape[-n_own:]).movedim(0, -1)
+    return expanded.reshape(batch.numel(), *value.shape[-n_own:]).movedim(0, -1)
