@@ -43,7 +43,7 @@ def _skip_blanks(text, i, tabs):
 
 @_compiled()
 def _scan_exponent(text, i):
-    """Return the index after the exponent whose E is at ``i``, and the exponent; ``(i, 0)`` without digits."""
+    """Return the index after the exponent whose E is at ``i``, and the exponent; ``(i, 0)`` if none."""
     j = i + 1
     down = j < text.size and text[j] == MINUS
     if down or (j < text.size and text[j] == PLUS):
