@@ -123,7 +123,14 @@ def _gcv_spline(element: Element, owner: str, source: Path) -> schema.GCVSpline:
             f"the GCVSpline of {owner} has half_order {half_order} and {len(x)} points",
             "half_order is 1 to 4 and needs twice as many points",
         )
-    return schema.GCVSpline(x, y, half_order, number(element, "error_variance", source, 0.0))
+    variance = number(element, "error_variance", source, 0.0)
+    if variance != 0.0:
+        raise InputError(
+            source,
+            f"the GCVSpline of {owner} has error_variance {variance:g}, a smoothing fit",
+            "an interpolating one (error_variance 0) is needed",
+        )
+    return schema.GCVSpline(x, y, half_order, variance)
 
 
 def check_arguments(function: schema.Function, count: int, owner: str, source: Path) -> None:
