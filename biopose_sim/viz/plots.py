@@ -107,11 +107,11 @@ def _fixed_grid(rows: int, columns: int) -> tuple[Figure, list[Axes]]:
     figure = style.new_figure(width, height, fitted=False)
     panels = figure.subplots(rows, columns, squeeze=False)
     figure.subplots_adjust(
-        left=0.48 / width,
+        left=0.56 / width,
         right=1.0 - 0.08 / width,
         bottom=_FOOT / height,
         top=1.0 - (_HEAD + 0.2) / height,
-        wspace=0.52 / (_PANEL[0] - 0.52),
+        wspace=0.6 / (_PANEL[0] - 0.6),
         hspace=0.5 / (_PANEL[1] - 0.5),
     )
     return figure, list(panels.ravel())
@@ -127,7 +127,15 @@ def _draw_panel(
         colour = style.side_colour(name)
         determined = bool(result.determined[result.coordinate_names.index(name)])
         alpha = 1.0 if determined else _PALE
-        axes.plot(result.time, factor * result.coordinate(name), color=colour, alpha=alpha, marker=lone, ms=4)
+        axes.plot(
+            result.time,
+            factor * result.coordinate(name),
+            color=colour,
+            alpha=alpha,
+            lw=1.3,
+            marker=lone,
+            ms=4,
+        )
         if reference is not None and name in reference.coordinate_names:
             values = factor * reference.coordinate(name)
             axes.plot(reference.time, values, color=style.INK, lw=0.9, ls=(0, (3, 2)), marker=lone, ms=3)

@@ -23,7 +23,7 @@ from biopose_sim.viz._html import Html, bullets, element, join, page, picture, t
 
 # So many trials get their figures; more would make the page heavy. All trials are in the tables.
 MOST_TRIALS_WITH_FIGURES = 6
-_STILL = 0.12  # [rad | m]
+_STILL = 0.01  # [m]
 _PACKAGES = ("biopose-sim", "numpy", "torch", "matplotlib", "opensim")
 
 
@@ -175,8 +175,11 @@ def _pictures(model: OsimModel, results: Sequence[KinematicsResult], trials: Seq
 
 
 def _still(result: KinematicsResult) -> bool:
-    """Whether the person keeps one pose; some jitter is allowed."""
-    return bool(np.ptp(result.coordinates, axis=0).max() < _STILL)
+    """Whether the person keeps one pose: the model's markers hardly leave their mean place."""
+    if len(result.time) == 1:
+        return True
+    spread = np.std(result.model_markers, axis=0)
+    return bool(spread.size and spread.mean() < _STILL)
 
 
 def _angles(results: Sequence[KinematicsResult], truths: Sequence[Array | None]) -> Html:

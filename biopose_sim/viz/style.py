@@ -16,7 +16,7 @@ from PIL import Image
 # Okabe & Ito 2008, "Color Universal Design".
 RIGHT = "#0072B2"
 LEFT = "#D55E00"
-CENTER = "#3A3F45"
+CENTER = "#858C95"
 MEASURED = "#CC79A7"
 REFERENCE = "#7A8087"
 GOOD = "#009E73"
