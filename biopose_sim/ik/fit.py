@@ -24,6 +24,12 @@ from biopose_sim.ik.types import Array, IKConfig, IntArray, KinematicsResult
 from biopose_sim.io import Trial
 from biopose_sim.kinematics.model import OsimModel
 
+_ROUNDS = 6  # of the search, with spreads estimated in between
+_FIRST_INDEPENDENT = 30.0  # frames, before anything is known of their correlation
+_LARGEST_STEP = 0.2  # of a logarithmic scale
+_LEAST_SD = 1e-3  # [m]; no marker is better placed or measured than this
+_PRIOR_MARKERS = 8.0  # how many markers' worth the assumed spread of offsets counts
+
 
 @dataclass(frozen=True)
 class FitConfig:
@@ -34,11 +40,13 @@ class FitConfig:
         landmarks: names of markers that sit on bony landmarks; None finds the usual ones by name.
         symmetric: whether both sides share their factors.
         prior: how people's proportions vary.
-        landmark_sd: standard deviation of a landmark's offset from the model's, per axis [m].
+        landmark_sd: standard deviation of a landmark's offset from the model's, per axis [m], as far as is known
+            beforehand; the fit estimates it from the person.
         tracking_sd: the same for a tracking marker [m].
-        marker_sd: standard deviation of a marker's distance by noise and soft tissue, per axis [m].
-        independent_frames: how many frames' worth of information the trials hold together; frames repeat each
-            other's errors, so that more of them say little more about size.
+        marker_sd: first guess of a marker's error by noise and soft tissue, standard deviation per axis [m].
+        least_independent: frames repeat each other's errors (soft tissue), so that their number says less about
+            size than it seems; the fit estimates how many are worth counting from the correlation of successive
+            residuals, never fewer than this.
         max_frames: how many frames, spread over all trials, are used for size and offsets.
         max_iterations: of the search.
         tolerance: relative decrease of the objective at which the search ends.
@@ -51,8 +59,8 @@ class FitConfig:
     landmark_sd: float = 0.006
     tracking_sd: float = 0.02
     marker_sd: float = 0.008
-    independent_frames: float = 30.0
-    max_frames: int = 90
+    least_independent: float = 4.0
+    max_frames: int = 100
     max_iterations: int = 30
     tolerance: float = 1e-5
 
@@ -168,23 +176,23 @@ class _Search:
         self.parameters = np.zeros(3 * len(self.groups.names))
         self.offsets = np.zeros((len(self.markers), 3))
         self.size_precision = config.prior.precision(len(self.groups.names))
-        self.offset_precision = self._offset_precision()
-        weights = self.problem.weights / self.problem.weights.mean()
-        # All frames together count as ``independent_frames`` frames.
-        per_frame = min(1.0, config.independent_frames / len(frames.time))
-        self.weights = np.where(self.problem.visible, weights, 0.0) * per_frame / config.marker_sd**2
+        landmarks = config.landmarks
+        if landmarks is None:
+            landmarks = find_landmarks(self.problem.marker_names)
+        self.landmark = np.array([n in landmarks for n in self.problem.marker_names], dtype=bool)
+        self.marker_sd = config.marker_sd
+        self.offset_sd = [config.tracking_sd, config.landmark_sd]
+        self.independent = max(config.least_independent, _FIRST_INDEPENDENT)
+        self._set_precisions()
         self.sweep: Sweep | None = None
         self.hessian = np.eye(len(self.parameters) + self.offsets.size)
 
-    def _offset_precision(self) -> Array:
-        """Per measured marker, shape (M, 1) [1 / m^2]."""
-        landmarks = self.config.landmarks
-        if landmarks is None:
-            landmarks = find_landmarks(self.problem.marker_names)
-        sd = [
-            self.config.landmark_sd if n in landmarks else self.config.tracking_sd for n in self.problem.marker_names
-        ]
-        return 1.0 / np.array(sd)[:, None] ** 2
+    def _set_precisions(self) -> None:
+        """Weights of squared distances (F, M) and squared offsets (M, 1) [1 / m^2] from the standard deviations."""
+        weights = self.problem.weights / self.problem.weights.mean()
+        per_frame = min(1.0, self.independent / len(self.frames.time))
+        self.weights = np.where(self.problem.visible, weights, 0.0) * per_frame / self.marker_sd**2
+        self.offset_precision = 1.0 / np.where(self.landmark, self.offset_sd[1], self.offset_sd[0])[:, None] ** 2
 
     @property
     def scales(self) -> Array:
@@ -199,33 +207,64 @@ class _Search:
         return offsets
 
     def run(self) -> tuple[tuple[float, ...], bool]:
-        """Search; returns the objective after each step and whether it came to rest."""
+        """Search; returns the objective after each step and whether it came to rest.
+
+        Between rounds the spread of noise and offsets is estimated from this person (empirical Bayes).
+        """
         self._rough_size()
-        value = self._solve_poses(self.parameters, self.offsets)
-        history, damping = [value], 0.0
+        history: list[float] = []
+        converged = False
+        for _ in range(_ROUNDS):
+            steps, converged = self._descend()
+            history += steps
+            if not self._update_spreads():
+                break
+        return tuple(history), converged
+
+    def _descend(self) -> tuple[list[float], bool]:
+        """Gauss-Newton steps with the present spreads; a step that makes things worse is damped."""
+        n = len(self.parameters)
+        history, damping = [self._solve_poses(self.parameters, self.offsets)], 0.0
         for _ in range(self.config.max_iterations):
-            gradient, hessian = self._reduced()
-            self.hessian = hessian
-            accepted = False
+            gradient, self.hessian = self._reduced()
             for _ in range(8):
-                step = -np.linalg.solve(hessian + damping * np.diag(np.diag(hessian)), gradient)
-                n = len(self.parameters)
-                largest = np.abs(step[:n]).max()
-                step = step * min(1.0, 0.2 / largest) if largest > 0.0 else step
+                damped = self.hessian + damping * np.diag(np.diag(self.hessian))
+                step = -np.linalg.solve(damped, gradient)
+                step *= min(1.0, _LARGEST_STEP / max(np.abs(step[:n]).max(), 1e-12))
                 kept = self.parameters, self.offsets, self.sweep
                 value = self._solve_poses(self.parameters + step[:n], self.offsets + step[n:].reshape(-1, 3))
                 if value <= history[-1]:
-                    accepted = True
                     damping *= 0.1
                     break
                 self.parameters, self.offsets, self.sweep = kept
                 damping = max(10.0 * damping, 1e-3)
-            if not accepted:
-                return tuple(history), bool(np.abs(gradient).max() < 1e-2)
+            else:
+                return history, bool(np.abs(gradient).max() < 1e-2)
             history.append(value)
             if history[-2] - value <= self.config.tolerance * value:
-                return tuple(history), True
-        return tuple(history), False
+                return history, True
+        return history, False
+
+    def _update_spreads(self) -> bool:
+        """Re-estimate the standard deviations of noise and offsets; False when they hardly change."""
+        assert self.sweep is not None  # poses are solved before
+        squares = np.nansum((self.sweep.points - self.problem.targets) ** 2, axis=2)
+        share = self.problem.weights / self.problem.weights.mean()
+        seen = self.problem.visible * share
+        noise = float(np.sqrt((squares * seen).sum() / (3.0 * max(seen.sum(), 1.0))))
+        before = np.array([self.marker_sd, *self.offset_sd])
+        self.marker_sd = max(noise, _LEAST_SD)
+        self.independent = max(self.config.least_independent, _independent_frames(self.sweep.points - self.problem.targets))
+        n_size = len(self.parameters)
+        variance = np.diag(np.linalg.inv(self.hessian))[n_size:].reshape(-1, 3)
+        expected = (self.offsets**2 + variance).mean(axis=1)
+        prior_sd = (self.config.tracking_sd, self.config.landmark_sd)
+        for kind in (0, 1):
+            own = expected[self.landmark == bool(kind)]
+            total = _PRIOR_MARKERS * prior_sd[kind] ** 2 + own.sum()
+            self.offset_sd[kind] = max(float(np.sqrt(total / (_PRIOR_MARKERS + len(own)))), _LEAST_SD)
+        self._set_precisions()
+        return bool(np.abs(np.log(np.array([self.marker_sd, *self.offset_sd]) / before)).max() > 0.1)
 
     def _rough_size(self) -> None:
         """One factor for the whole body, so that the first poses are near: spread of measured and model markers."""
@@ -259,7 +298,7 @@ class _Search:
             engine.solve_each(sweep)
         self.parameters, self.offsets, self.sweep = parameters, offsets, sweep
         squares = np.nansum((sweep.points - problem.targets) ** 2, axis=2)
-        size = parameters @ self.size_precision @ parameters
+        size = parameters @ self.size_precision @ parameters + self.config.prior.wall(parameters)[0]
         return float((self.weights * squares).sum() + size + (self.offset_precision * offsets**2).sum())
 
     def _reduced(self) -> tuple[Array, Array]:
@@ -298,8 +337,9 @@ class _Search:
         removed = half.T @ half
         hessian -= removed[:-1, :-1]
         gradient -= removed[:-1, -1]
-        gradient[:n_size] += self.size_precision @ self.parameters
-        hessian[:n_size, :n_size] += self.size_precision
+        _, wall_gradient, wall_hessian = self.config.prior.wall(self.parameters)
+        gradient[:n_size] += self.size_precision @ self.parameters + wall_gradient
+        hessian[:n_size, :n_size] += self.size_precision + wall_hessian
         gradient[n_size:] += (self.offset_precision * self.offsets).ravel()
         hessian[n_size:, n_size:] += np.diag(np.repeat(self.offset_precision[:, 0], 3))
         return gradient, hessian
@@ -322,11 +362,22 @@ class _Search:
         if not converged:
             found.append("the fit did not come to rest; more iterations or better trials may be needed")
         sizes = np.exp(self.parameters.reshape(-1, 3))
-        whole = np.exp(self.parameters.mean())
-        for name, size in zip(self.groups.names, sizes):
-            if np.any(np.abs(np.log(size / whole)) > 3.5 * np.hypot(self.config.prior.part, self.config.prior.dimension)):
+        departure = np.abs(self.parameters - self.parameters.mean()).reshape(-1, 3).max(axis=1)
+        for name, size, far in zip(self.groups.names, sizes, departure):
+            if far > 0.98 * self.config.prior.limit:
                 found.append(
-                    f"unusual proportions of the {name}: {size[0]:.2f} {size[1]:.2f} {size[2]:.2f} "
-                    f"of the model where the whole body is {whole:.2f}"
+                    f"the {name} is at the limit of plausible proportions: {size[0]:.2f} {size[1]:.2f} {size[2]:.2f} "
+                    f"of the model where the whole body is {np.exp(self.parameters.mean()):.2f}"
                 )
         return tuple(found)
+
+
+def _independent_frames(residuals: Array) -> float:
+    """How many independent frames a first-order autoregressive process of these residuals (F, M, 3) is worth."""
+    here, after = residuals[:-1], residuals[1:]
+    seen = np.isfinite(here) & np.isfinite(after)
+    if not seen.any():
+        return 1.0
+    correlation = float((here[seen] * after[seen]).mean() / max((here[seen] ** 2).mean(), 1e-12))
+    correlation = min(max(correlation, 0.0), 1.0)
+    return len(residuals) * (1.0 - correlation) / (1.0 + correlation)

@@ -91,11 +91,14 @@ class SizePrior:
         stature: of the factor common to all parts.
         part: of a part relative to the whole body.
         dimension: of one axis relative to its part.
+        limit: largest departure of any dimension from the whole body: 2.5 standard deviations. Beyond it the
+            motion shows a joint that the model does not have (a shoulder girdle, say), not a person of that shape.
     """
 
     stature: float = 0.15
     part: float = 0.04
     dimension: float = 0.04
+    limit: float = 0.14
 
     def precision(self, n_groups: int) -> Array:
         """Inverse covariance of the parameters, shape (G * 3, G * 3)."""
@@ -105,3 +108,18 @@ class SizePrior:
             self.stature**2 * np.ones((n, n)) + self.part**2 * same_part + self.dimension**2 * np.eye(n)
         )
         return np.linalg.inv(covariance)
+
+    def wall(self, parameters: Array) -> tuple[float, Array, Array]:
+        """A steep wall beyond the limit: its cost, half gradient (n,) and half Hessian (n, n)."""
+        departure = parameters - parameters.mean()
+        beyond = np.where(np.abs(departure) > self.limit, departure - np.sign(departure) * self.limit, 0.0)
+        centred = np.eye(len(parameters)) - 1.0 / len(parameters)
+        hit = (beyond != 0.0) / _WALL_SD**2
+        return (
+            float((beyond**2).sum() / _WALL_SD**2),
+            centred @ beyond / _WALL_SD**2,
+            centred @ (hit[:, None] * centred),
+        )
+
+
+_WALL_SD = 0.002  # logarithmic units

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-# Names of the usual marker sets (Plug-in Gait, Rajagopal, Hamner, OpenCap, ISB) without their side.
-_LANDMARKS = (
-    r"ASI|ASIS|PSI|PSIS|VSACRAL|V\.?SACRAL|SACR(?:UM|AL)?",
-    r"(?:LFC|MFC|LKNE|MKNE|KNE|KNEE|MKNEE|LKNEE)(?:_LAT|_MED|\.LAT|\.MED)?",
-    r"KNEE\.?(?:LAT|MED|LATERAL|MEDIAL)",
-    r"LMAL|MMAL|ANK|ANKLE|MANKLE|LANKLE|ANKLE\.?(?:LAT|MED|LATERAL|MEDIAL)|MANK|LANK",
-    r"CAL|CALC|HEE|HEEL|TOE|TOE\.?TIP|MT[1-5]|MTP[1-5]|5METATARSAL|BIGTOE|TOE\.?(?:LAT|MED)",
-    r"ACR|ACROMIUM|ACROMION|SHO|SHOULDER|SH\d?",
-    r"LEL|MEL|ELB|ELBOW|LELBOW|MELBOW|ELBOW\.?(?:LAT|MED)|MELB|LELB",
-    r"FARADIUS|FAULANA|FAULNA|RADIUS|ULNA|WRA|WRB|WRIST|LWRIST|MWRIST|WRIST\.?(?:RADIUS|ULNA|LAT|MED)",
-    r"C7|T10|CLAV|STRN|STERNUM|XIPHOID|IJ",
-)
-_SIDED = re.compile(
-    r"(?:R|L|RIGHT|LEFT)?[_.\s]?(?:" + "|".join(_LANDMARKS) + r")(?:_STUDY|[_.\s]?(?:R|L))?", re.IGNORECASE
-)
+# Names of the usual marker sets (Plug-in Gait, Rajagopal, Hamner, OpenCap, ISB) without side and punctuation.
+_PELVIS = "ASI ASIS PSI PSIS VSACRAL SACR SACRAL SACRUM MASI MPSI"
+_KNEE = "LFC MFC LKNE MKNE KNE KNEE MKNEE LKNEE KNEELAT KNEEMED KNEELATERAL KNEEMEDIAL KNI LFE MFE"
+_ANKLE = "LMAL MMAL ANK ANKLE MANK LANK MANKLE LANKLE ANKLELAT ANKLEMED ANKLELATERAL ANKLEMEDIAL ANI LM MM"
+_FOOT = "CAL CALC HEE HEEL TOE TOETIP TOELAT TOEMED BIGTOE 5META 5METATARSAL MT1 MT2 MT5 MTP1 MTP5"
+_ARM = "ACR ACROMIUM ACROMION SHO SHOULDER LEL MEL ELB ELBOW ELBOWLAT ELBOWMED LELBOW MELBOW ELBIN LELB MELB"
+_WRIST = "FARADIUS FAULNA RADIUS ULNA WRA WRB WRIST WRISTRADIUS WRISTULNA WRISTLAT WRISTMED IWR OWR LWRIST MWRIST"
+_TRUNK = "C7 T8 T10 CLAV CLAVICLE STRN STERNUM XIPHOID IJ PX"
+_LANDMARKS = frozenset(" ".join((_PELVIS, _KNEE, _ANKLE, _FOOT, _ARM, _WRIST, _TRUNK)).split())
+_SIDES = ("RIGHT", "LEFT", "R", "L")
 
 
 def find_landmarks(names: Iterable[str]) -> frozenset[str]:
     """The names that mean bony landmarks; all others are tracking markers."""
-    return frozenset(n for n in names if _SIDED.fullmatch(n.strip()))
+    return frozenset(n for n in names if not _LANDMARKS.isdisjoint(_bare(n)))
+
+
+def _bare(name: str) -> Iterator[str]:
+    """The name in capitals without punctuation, and without a side before or after it."""
+    plain = re.sub(r"[^A-Z0-9]", "", name.upper()).removesuffix("STUDY")
+    yield plain
+    for side in _SIDES:
+        if plain.startswith(side):
+            yield plain.removeprefix(side)
+        if plain.endswith(side):
+            yield plain.removesuffix(side)
