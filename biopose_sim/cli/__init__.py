@@ -1,0 +1,1 @@
+"""The command ``biopose``: thin, and imports what is heavy only when a command runs."""

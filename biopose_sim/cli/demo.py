@@ -1,0 +1,43 @@
+"""``biopose demo``: a walking person, measured by noisy markers, and what comes back from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from biopose_sim.cli import options
+
+
+@click.command("demo", short_help="Everything on a built-in walking person, compared with the truth.")
+@click.option("-o", "--output", type=options.PATH, default=Path("demo_output"), show_default=True, metavar="FOLDER")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another number is another person.")
+@click.option(
+    "--noise",
+    type=click.FloatRange(min=0.0),
+    default=5.0,
+    show_default=True,
+    metavar="MM",
+    help="Marker noise.",
+)
+@click.option(
+    "--gaps",
+    type=click.FloatRange(0.0, 50.0),
+    default=2.0,
+    show_default=True,
+    metavar="%",
+    help="Missing markers.",
+)
+@click.option(
+    "--seconds", type=click.FloatRange(1.0, 600.0), default=4.0, show_default=True, help="Length of the walk."
+)
+@click.option("--check/--no-check", default=True, show_default=True, help="Open the results in OpenSim.")
+def command(output: Path, seed: int, noise: float, gaps: float, seconds: float, check: bool) -> None:
+    """Make a person of random size who walks, record markers with noise and gaps, and fit them.
+
+    Writes the recordings (.trc) and all that 'biopose fit' writes, with figures (.png), and prints how far
+    the result is from the known truth.
+    """
+    from biopose_sim.cli.showing import show
+
+    show(output, seed=seed, noise=1e-3 * noise, gaps=1e-2 * gaps, seconds=seconds, check=check)

@@ -1,0 +1,201 @@
+"""The work of ``biopose fit``: read, fit, write, tell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from biopose_sim.cli import inputs, outcome
+from biopose_sim.cli.console import Progress, warn_user
+from biopose_sim.cli.folder import ResultFolder
+from biopose_sim.cli.manifest import write_manifest
+from biopose_sim.ik.fit import FitConfig, fit
+from biopose_sim.ik.scale_tool import run_scale_setup
+from biopose_sim.ik.setup_files import read_ik_setup, read_scale_setup
+from biopose_sim.ik.solver import solve_ik
+from biopose_sim.ik.types import IKConfig, KinematicsResult
+from biopose_sim.io import Trial
+from biopose_sim.kinematics.model import OsimModel
+from biopose_sim.osim.writer import export_osim
+from biopose_sim.paths import default_model_path
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The command line of ``biopose fit``; see its help."""
+
+    trials: Sequence[Path]
+    output: Path
+    model: Path | None = None
+    setup: Path | None = None
+    scale_setup: Path | None = None
+    weights: Path | None = None
+    markers: Path | None = None
+    mass: float | None = None
+    symmetric: bool = True
+    smoothness: float = 0.0
+    free: tuple[str, ...] = ()
+    threads: int = 0
+    model_markers: bool = False
+    report: bool = True
+
+
+@dataclass(frozen=True)
+class Person:
+    """A scaled model with the motion of each trial, however it was scaled."""
+
+    model: OsimModel
+    scales: np.ndarray
+    results: tuple[KinematicsResult, ...]
+    warnings: tuple[str, ...]
+    mass: float | None
+    how: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the report says of a person whose truth is known: coordinates per trial, factors, notes."""
+
+    title: str
+    truth: dict[str, np.ndarray]
+    scales: np.ndarray
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run found and wrote."""
+
+    person: Person
+    files: list[Path]
+    seconds: float
+
+
+def fit_person(wishes: Wishes, known: Known | None = None) -> Run:
+    """Do what ``biopose fit`` does, without a word."""
+    start = time.perf_counter()
+    with Progress() as progress, ResultFolder(wishes.output) as folder:
+        progress("reading")
+        trials = inputs.load_trials(wishes.trials)
+        model, model_path = _read_model(wishes)
+        config = _configuration(wishes, model, trials)
+        progress(f"fitting {len(trials)} trials, {sum(t.n_frames for t in trials)} frames")
+        way = _fit if wishes.scale_setup is None else _scale_by_setup
+        person = way(wishes, model, trials, config)
+        progress("writing")
+        _write(folder, wishes, person, trials, config, model_path, start, known)
+    return Run(person, folder.files, time.perf_counter() - start)
+
+
+def tell(run: Run) -> None:
+    """Print warnings, a line per trial and where the files are."""
+    warn_user([*run.person.warnings, *outcome.result_warnings(run.person.results)])
+    outcome.print_summary(run.person.results)
+    outcome.print_files(run.files, run.seconds)
+
+
+def _read_model(wishes: Wishes) -> tuple[OsimModel, Path]:
+    """The generic model and its file: the one named, else that of the scale setup, else the project's own."""
+    if wishes.model is None and wishes.scale_setup is not None:
+        model = read_scale_setup(wishes.scale_setup).load_model()
+        assert model.path is not None  # it was read from a file
+        return model, model.path
+    path = wishes.model or default_model_path()
+    return inputs.load_model(path, wishes.markers), path
+
+
+def _configuration(wishes: Wishes, model: OsimModel, trials: Sequence[Trial]) -> IKConfig:
+    if wishes.setup is not None and wishes.weights is not None:
+        raise click.UsageError("--setup and --weights both give weights: name one")
+    config = IKConfig()
+    if wishes.setup is not None:
+        config = inputs.setup_config(read_ik_setup(wishes.setup), model, trials)
+    weights = None if wishes.weights is None else inputs.read_weights(wishes.weights)
+    return inputs.with_options(
+        config, weights=weights, smoothness=wishes.smoothness, free=wishes.free, threads=wishes.threads
+    )
+
+
+def _fit(wishes: Wishes, model: OsimModel, trials: Sequence[Trial], config: IKConfig) -> Person:
+    fitted = fit(model, trials, FitConfig(ik=config, symmetric=wishes.symmetric))
+    how = {
+        "way": "fit",
+        "converged": fitted.converged,
+        "scales": dict(zip(model.body_names, fitted.scales)),
+        "marker_offsets_m": dict(zip(model.marker_names, fitted.marker_offsets)),
+    }
+    return Person(fitted.model, fitted.scales, fitted.results, fitted.warnings, wishes.mass, how)
+
+
+def _scale_by_setup(wishes: Wishes, model: OsimModel, trials: Sequence[Trial], config: IKConfig) -> Person:
+    """The classic way: scale by the setup's measurements, place its markers, then solve the trials."""
+    assert wishes.scale_setup is not None  # the caller asked
+    setup = read_scale_setup(wishes.scale_setup)
+    if wishes.model is not None and setup.marker_set_file is not None and wishes.markers is None:
+        setup = replace(setup, model_file=wishes.model)
+        model = setup.load_model()
+    scaled = run_scale_setup(setup, model)
+    results = tuple(solve_ik(scaled.model, trial, config) for trial in trials)
+    how = {
+        "way": "scale setup",
+        "factors": dict(scaled.factors),
+        "scales": dict(zip(scaled.model.body_names, scaled.scales)),
+        "marker_offsets_m": dict(zip(scaled.model.marker_names, scaled.marker_offsets)),
+    }
+    mass = setup.mass if wishes.mass is None else wishes.mass
+    return Person(scaled.model, scaled.scales, results, scaled.warnings, mass, how)
+
+
+def _write(
+    folder: ResultFolder,
+    wishes: Wishes,
+    person: Person,
+    trials: Sequence[Trial],
+    config: IKConfig,
+    model_path: Path,
+    start: float,
+    known: Known | None,
+) -> None:
+    """Write everything; OpenSim scales the model in a process of its own meanwhile."""
+    unlock = inputs.unlocked_coordinates(person.model, config)
+    target = folder.file(f"{model_path.stem}_scaled.osim")
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        export = pool.submit(export_osim, person.model, target, mass=person.mass, unlock=unlock)
+        outcome.write_motions(folder, person.results, with_markers=wishes.model_markers)
+        if wishes.report:
+            _write_page(folder.file("report.html"), person, trials, known)
+        export.result()
+    named = (wishes.setup, wishes.scale_setup, wishes.weights, wishes.markers)
+    write_manifest(
+        folder,
+        command="fit",
+        inputs=[*wishes.trials, *(path for path in named if path is not None)],
+        model=model_path,
+        configuration={"ik": config, "symmetric": wishes.symmetric, "mass_kg": person.mass},
+        results=person.results,
+        seconds=time.perf_counter() - start,
+        scaling=person.how,
+    )
+
+
+def _write_page(path: Path, person: Person, trials: Sequence[Trial], known: Known | None) -> None:
+    from biopose_sim.viz import write_report
+
+    write_report(
+        path,
+        title=known.title if known else outcome.title(trials),
+        model=person.model,
+        results=person.results,
+        trials=trials,
+        truth=known.truth if known else None,
+        scales=person.scales,
+        true_scales=known.scales if known else None,
+        notes=[*person.warnings, *(known.notes if known else ())],
+    )

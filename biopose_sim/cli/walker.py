@@ -1,0 +1,97 @@
+"""The person of the demonstration: size, motion and recordings, all known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biopose_sim.ik.types import KinematicsResult
+from biopose_sim.io import Trial
+from biopose_sim.kinematics.model import OsimModel
+from biopose_sim.synthetic import (
+    frame_times,
+    gait_coordinates,
+    markers_from_coordinates,
+    random_anthropometry,
+    static_pose,
+)
+
+Array = NDArray[np.float64]
+RATE = 100.0  # [Hz]
+_SHORTEST_SEGMENT = 0.05  # [m] below which joints are parts of one compound joint
+
+
+@dataclass(frozen=True)
+class Walker:
+    """A person of known size and motion.
+
+    Attributes:
+        model: scaled to the person.
+        scales: factors relative to the generic model, shape (n_bodies, 3).
+        coordinates: true coordinates per trial name, shape (T, n_q) [rad | m].
+        trials: what cameras recorded.
+    """
+
+    model: OsimModel
+    scales: Array
+    coordinates: dict[str, Array]
+    trials: tuple[Trial, ...]
+
+
+def make_walker(model_path: Path, *, seed: int, noise: float, gaps: float, seconds: float) -> Walker:
+    """Draw a person and record a second of standing and some of walking.
+
+    Args:
+        model_path: generic model.
+        seed: same seed, same person and recordings.
+        noise: standard deviation of the markers, per axis [m].
+        gaps: share of marker samples that are missing.
+        seconds: length of the walk [s].
+    """
+    generic = OsimModel.from_file(model_path)
+    scales = random_anthropometry(generic, np.random.default_rng(seed))
+    person = generic.scale(scales)
+    times = {"static": frame_times(1.0, RATE), "walk": frame_times(seconds, RATE)}
+    coordinates = {
+        "static": np.tile(static_pose(person), (len(times["static"]), 1)),
+        "walk": gait_coordinates(person, seconds, RATE),
+    }
+    trials = tuple(
+        markers_from_coordinates(person, q, times[name], name=name, noise=noise, gap_fraction=gaps, seed=seed + k)
+        for k, (name, q) in enumerate(coordinates.items())
+    )
+    return Walker(person, scales, coordinates, trials)
+
+
+def segment_errors(fitted: OsimModel, true: OsimModel) -> dict[str, float]:
+    """Relative error of the distance between neighbouring joint centres, by the segment between them.
+
+    Both models stand in their default pose. Of several joints on one segment (pelvis, thorax) the largest
+    error counts.
+    """
+    joints = fitted.model.joints
+    child = {joint.child.body: i for i, joint in enumerate(joints)}
+    centers = [model(model.default_coordinates).joint_centers.detach().numpy() for model in (fitted, true)]
+    errors: dict[str, float] = {}
+    for i, joint in enumerate(joints):
+        start = child.get(joint.parent.body)
+        if start is None or joint.child.body.startswith("patella"):
+            continue
+        ours, known = (float(np.linalg.norm(c[i] - c[start])) for c in centers)
+        if known > _SHORTEST_SEGMENT:
+            segment = joint.parent.body
+            errors[segment] = max(errors.get(segment, 0.0), abs(ours / known - 1.0))
+    return errors
+
+
+def marker_errors_to_truth(result: KinematicsResult, walker: Walker) -> Array:
+    """Distance of the fitted model's markers from the true ones, without noise, shape (T, M) [m]."""
+    import torch
+
+    with torch.no_grad():
+        true = walker.model(torch.from_numpy(walker.coordinates[result.name])).markers.numpy()
+    columns = [walker.model.marker_names.index(name) for name in result.marker_names]
+    return np.linalg.norm(result.model_markers - true[:, columns], axis=2)
