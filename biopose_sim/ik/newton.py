@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from biopose_sim.ik.kernel import _jit, cost_of, derive
 from biopose_sim.ik.program import Array
 
+_BOUND_ROUNDS = 12
+_FIRST_DAMPING, _MOST_NEWTON_DAMPING = 1e-6, 1e-2  # relative to the matrix diagonal
+_FLAT = 1e-11  # relative decrease of the cost that is none
+_LEAP = 0.3  # change between frames [rad | m] that is no speed
 _RELATIVE_FLOOR = 1e-13  # a smaller decrease of the cost is rounding
 
 
@@ -21,11 +25,12 @@ class StepSpace(NamedTuple):
     step: Array
     damping: Array
     trial: Array
+    border: Array
 
 
 def step_space(n: int) -> StepSpace:
     """Allocate the scratch arrays for n coordinates."""
-    return StepSpace(np.ones(n, dtype=bool), np.zeros((n, n)), np.zeros(n), np.zeros(n), np.zeros(n))
+    return StepSpace(np.ones(n, dtype=bool), np.zeros((n, n)), *(np.zeros(n) for _ in range(4)))
 
 
 @_jit
@@ -90,39 +95,65 @@ def inverse_diagonal(p, matrix, damping):
 
 
 @_jit
-def _newton_step(p, q, target, weights, goal, goal_weight, low, high, movable, floor, extra, w, s):
-    """Newton step where its matrix allows it, else Gauss-Newton; coordinates pressed against a bound are held.
+def _bounded_solution(p, q, g, matrix, low, high, s):
+    """Fill ``s.step`` with the step of the quadratic model inside the bounds; the factor is of ``s.active``.
 
-    ``w`` holds gradient and Newton matrix at q. Returns whether it is a Newton step.
+    Coordinates that would leave their range are put on its border and the others solved again. Returns False when
+    the factorisation fails.
     """
     n = p.n_free
-    g = w.gradient
-    for j in range(n):
-        pressed = (q[j] <= low[j] and g[j] > 0.0) or (q[j] >= high[j] and g[j] < 0.0)
-        s.active[j] = movable[j] and not pressed
-    newton = True
-    while True:
-        for j in range(n):
-            s.damping[j] = floor[j] + extra * (abs(w.matrix[j, j]) + floor[j])
-        more = 1e-9
-        while not factor(p, w.matrix, s.active, s.damping, s.lower):
-            if newton:
-                newton = False
-                derive(p, q, target, weights, goal, goal_weight, False, w)
-                continue
-            for j in range(n):
-                s.damping[j] += more * w.matrix[j, j] + floor[j]
-            more *= 10.0
+    for _ in range(_BOUND_ROUNDS):
         for j in range(n):
             s.step[j] = -g[j] if s.active[j] else 0.0
+        for k in range(n):
+            if s.border[k] != 0.0:
+                for j in range(n):
+                    if s.active[j]:
+                        s.step[j] -= (matrix[j, k] if j > k else matrix[k, j]) * s.border[k]
         solve_factored(p, s.lower, s.step)
         kept = True
         for j in range(n):
-            if s.active[j] and ((q[j] <= low[j] and s.step[j] < 0.0) or (q[j] >= high[j] and s.step[j] > 0.0)):
+            if not s.active[j]:
+                s.step[j] = s.border[j]
+            elif q[j] + s.step[j] < low[j] - 1e-12 or q[j] + s.step[j] > high[j] + 1e-12:
+                s.border[j] = (low[j] if s.step[j] < 0.0 else high[j]) - q[j]
                 s.active[j] = False
                 kept = False
         if kept:
-            return newton
+            return True
+        if not factor(p, matrix, s.active, s.damping, s.lower):
+            return False
+    return True
+
+
+@_jit
+def _newton_step(p, q, target, weights, goal, goal_weight, low, high, movable, floor, extra, w, s):
+    """Newton step where its matrix allows it, else Gauss-Newton; coordinates pressed against a bound are held.
+
+    ``w`` holds gradient and Newton matrix at q. Returns whether it is a Newton step, and the damping it took.
+    """
+    n = p.n_free
+    g = w.gradient
+    newton = True
+    more = extra
+    while True:
+        for j in range(n):
+            pressed = (q[j] <= low[j] and g[j] > 0.0) or (q[j] >= high[j] and g[j] < 0.0)
+            s.active[j] = movable[j] and not pressed
+            s.border[j] = 0.0
+            s.damping[j] = floor[j] + more * (abs(w.matrix[j, j]) + floor[j])
+        if factor(p, w.matrix, s.active, s.damping, s.lower) and _bounded_solution(
+            p, q, g, w.matrix, low, high, s
+        ):
+            return newton, more
+        if newton and 0.0 < more < _MOST_NEWTON_DAMPING:
+            more *= 10.0
+        elif newton:
+            newton = False
+            more = extra
+            derive(p, q, target, weights, goal, goal_weight, False, w)
+        else:
+            more = max(10.0 * more, 1e-9)
 
 
 @_jit
@@ -140,10 +171,12 @@ def solve_frame(
     cost = cost_of(p, q, target, weights, goal, goal_weight, w)
     extra = 0.0
     for iteration in range(max_iterations):
-        derive(p, q, target, weights, goal, goal_weight, True, w)
+        newton = False
         accepted = False
         for _ in range(40):
-            newton = _newton_step(
+            if not newton:
+                derive(p, q, target, weights, goal, goal_weight, True, w)
+            newton, extra = _newton_step(
                 p, q, target, weights, goal, goal_weight, low, high, movable, floor, extra, w, s
             )
             largest = 0.0
@@ -159,22 +192,35 @@ def solve_frame(
             if new_cost <= cost + _RELATIVE_FLOOR * cost:
                 accepted = True
                 break
-            if expected <= 1e-11 * cost:
+            if 0.0 <= expected <= _FLAT * cost:
                 # The cost is flat to rounding: nothing is left to gain.
                 return cost_of(p, q, target, weights, goal, goal_weight, w), iteration, True
-            extra = 1e-4 if extra == 0.0 else extra * 10.0
+            extra = max(10.0 * extra, _FIRST_DAMPING)
+            cost_of(p, q, target, weights, goal, goal_weight, w)
         if not accepted:
             return cost_of(p, q, target, weights, goal, goal_weight, w), iteration, False
         gain = cost - new_cost
         for j in range(n):
             q[j] = s.trial[j]
         cost = new_cost
-        if newton and extra == 0.0 and largest <= 100.0 * tolerance:
+        if newton and extra <= _FIRST_DAMPING and largest <= 100.0 * tolerance:
             # Newton converges quadratically: the next step would be far below the tolerance.
             return cost, iteration + 1, True
-        if gain > 0.25 * expected:
-            extra = 0.0 if extra < 1e-3 else extra * 0.1
+        if gain > 0.3 * expected:
+            extra = 0.0 if extra <= _FIRST_DAMPING else extra * 0.1
     return cost, max_iterations, False
+
+
+@_jit
+def _extrapolate(p, q, previous, before, target, weights, goal, goal_weight, low, high, w, s):
+    """Go on from the previous pose q at the speed of the two frames before, where that fits better."""
+    for j in range(p.n_free):
+        change = previous[j] - before[j]
+        s.trial[j] = min(max(q[j] + (change if abs(change) < _LEAP else 0.0), low[j]), high[j])
+    rest = cost_of(p, q, target, weights, goal, goal_weight, w)
+    if cost_of(p, s.trial, target, weights, goal, goal_weight, w) < rest:
+        for j in range(p.n_free):
+            q[j] = s.trial[j]
 
 
 @_jit
@@ -214,14 +260,13 @@ def solve_frames(
         start = frame if previous < 0 else previous
         for j in range(n):
             q[j] = coordinates[start, j]
-        if before >= 0:
-            # Constant velocity is a better start than rest, unless the last step was a leap.
-            for j in range(n):
-                change = coordinates[previous, j] - coordinates[before, j]
-                if abs(change) < 0.3:
-                    q[j] += change
         goal_row = frame if goals.shape[0] > 1 else 0
         if total > 0.0:
+            if before >= 0:
+                _extrapolate(
+                    p, q, coordinates[previous], coordinates[before], targets[frame], frame_weights,
+                    goals[goal_row], frame_goal_weight, low, high, w, s,
+                )  # fmt: skip
             c, it, ok = solve_frame(
                 p, q, targets[frame], frame_weights, goals[goal_row], frame_goal_weight, low, high, movable,
                 most_turn, frame_floor, tolerance, max_iterations, w, s,
