@@ -61,7 +61,7 @@ def markers_from_coordinates(
     shape = (len(times), len(names), _AXES)
     interval = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
     white = rng.normal(size=shape) * noise
-    skin = _slow_noise(rng, shape, _SOFT_TISSUE_PERIOD / interval) * soft_tissue
+    skin = _slow_noise(rng, shape, 0.5 * _SOFT_TISSUE_PERIOD / interval) * soft_tissue
     missing = _gaps(rng, shape[0], shape[1], gap_fraction, mean_gap / interval)
     offsets = None if marker_offsets is None else torch.as_tensor(np.asarray(marker_offsets, dtype=float))
     with torch.no_grad():
@@ -101,11 +101,11 @@ def _check(
         raise InputError(source, "noise, soft_tissue and mean_gap must not be negative, and mean_gap not 0")
 
 
-def _slow_noise(rng: np.random.Generator, shape: tuple[int, ...], period: float) -> Array:
-    """Smooth noise of unit standard deviation over time (axis 0), correlated over about ``period`` frames."""
-    knots = int(np.ceil(shape[0] / period)) + 4
+def _slow_noise(rng: np.random.Generator, shape: tuple[int, ...], spacing: float) -> Array:
+    """Smooth noise of unit deviation over time (axis 0): a cubic B-spline with a knot per ``spacing``."""
+    knots = int(np.ceil(shape[0] / spacing)) + 4
     values = rng.normal(size=(knots, *shape[1:]))
-    at = np.arange(shape[0]) / period + 1.5
+    at = np.arange(shape[0]) / spacing + 1.5
     left = np.floor(at).astype(int)
     u = (at - left)[(...,) + (None,) * (len(shape) - 1)]
     weights = ((1 - u) ** 3, 3 * u**3 - 6 * u**2 + 4, -3 * u**3 + 3 * u**2 + 3 * u + 1, u**3)
