@@ -24,11 +24,11 @@ from biopose_sim.ik.types import Array, IKConfig, IntArray, KinematicsResult
 from biopose_sim.io import Trial
 from biopose_sim.kinematics.model import OsimModel
 
-_ROUNDS = 6  # of the search, with spreads estimated in between
+_ROUNDS = 8  # of the search, with spreads estimated in between
 _FIRST_INDEPENDENT = 30.0  # frames, before anything is known of their correlation
 _LARGEST_STEP = 0.2  # of a logarithmic scale
 _LEAST_SD = 1e-3  # [m]; no marker is better placed or measured than this
-_PRIOR_MARKERS = 8.0  # how many markers' worth the assumed spread of offsets counts
+_PRIOR_MARKERS = 0.5  # how many markers' worth the assumed spread of offsets counts
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,9 @@ class _Search:
         weights = self.problem.weights / self.problem.weights.mean()
         per_frame = min(1.0, self.independent / len(self.frames.time))
         self.weights = np.where(self.problem.visible, weights, 0.0) * per_frame / self.marker_sd**2
-        self.offset_precision = 1.0 / np.where(self.landmark, self.offset_sd[1], self.offset_sd[0])[:, None] ** 2
+        self.offset_precision = (
+            1.0 / np.where(self.landmark, self.offset_sd[1], self.offset_sd[0])[:, None] ** 2
+        )
 
     @property
     def scales(self) -> Array:
@@ -254,7 +256,9 @@ class _Search:
         noise = float(np.sqrt((squares * seen).sum() / (3.0 * max(seen.sum(), 1.0))))
         before = np.array([self.marker_sd, *self.offset_sd])
         self.marker_sd = max(noise, _LEAST_SD)
-        self.independent = max(self.config.least_independent, _independent_frames(self.sweep.points - self.problem.targets))
+        self.independent = max(
+            self.config.least_independent, _independent_frames(self.sweep.points - self.problem.targets)
+        )
         n_size = len(self.parameters)
         variance = np.diag(np.linalg.inv(self.hessian))[n_size:].reshape(-1, 3)
         expected = (self.offsets**2 + variance).mean(axis=1)
@@ -271,7 +275,9 @@ class _Search:
         best = None
         for log_size in (-0.25, -0.15, -0.07, 0.0, 0.07, 0.15):
             parameters = np.full_like(self.parameters, log_size)
-            few = self._scaled_problem(parameters, self.offsets, slice(0, None, max(1, len(self.frames.time) // 3)))
+            few = self._scaled_problem(
+                parameters, self.offsets, slice(0, None, max(1, len(self.frames.time) // 3))
+            )
             sweep = solve_all_frames(CpuEngine(few))
             cost = float(np.median(sweep.cost))
             if best is None or cost < best[0]:
@@ -316,20 +322,29 @@ class _Search:
         by_offset = lin.rotations * root[..., None]
         gradient = np.zeros(n_size + n_offsets)
         hessian = np.zeros((len(gradient), len(gradient)))
-        flat_size, flat_pose = by_size.reshape(n_frames, n_offsets, -1), by_pose.reshape(n_frames, n_offsets, -1)
+        flat_size, flat_pose = (
+            by_size.reshape(n_frames, n_offsets, -1),
+            by_pose.reshape(n_frames, n_offsets, -1),
+        )
         gradient[:n_size] = np.einsum("fki,fk->i", flat_size, residual.reshape(n_frames, -1))
         gradient[n_size:] = np.einsum("fmki,fmk->mi", by_offset, residual).ravel()
         every = flat_size.reshape(-1, n_size)
         hessian[:n_size, :n_size] = every.T @ every
-        hessian[:n_size, n_size:] = np.einsum("fmki,fmkj->imj", by_size, by_offset, optimize=True).reshape(n_size, -1)
+        hessian[:n_size, n_size:] = np.einsum("fmki,fmkj->imj", by_size, by_offset, optimize=True).reshape(
+            n_size, -1
+        )
         hessian[n_size:, :n_size] = hessian[:n_size, n_size:].T
         # An offset turns with its body, so offsets of one marker do not mix and all frames add up.
-        hessian[range(n_size, len(gradient)), range(n_size, len(gradient))] = np.repeat(self.weights.sum(axis=0), 3)
+        hessian[range(n_size, len(gradient)), range(n_size, len(gradient))] = np.repeat(
+            self.weights.sum(axis=0), 3
+        )
         transposed = flat_pose.transpose(0, 2, 1)
         inner = transposed @ flat_pose
         diagonal = np.einsum("fii->fi", inner)
         diagonal += 1e-9 * diagonal.max(axis=1, keepdims=True) + 1e-12
-        cross_offset = np.einsum("fmkp,fmki->fpmi", by_pose, by_offset, optimize=True).reshape(n_frames, -1, n_offsets)
+        cross_offset = np.einsum("fmkp,fmki->fpmi", by_pose, by_offset, optimize=True).reshape(
+            n_frames, -1, n_offsets
+        )
         cross = np.concatenate([transposed @ flat_size, cross_offset], axis=2)
         right = transposed @ residual.reshape(n_frames, -1, 1)
         half = np.linalg.solve(np.linalg.cholesky(inner), np.concatenate([cross, right], axis=2))
