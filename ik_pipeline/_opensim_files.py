@@ -35,9 +35,7 @@ def model_file(model: OsimModel, folder: Path) -> Path:
     untouched = np.all(model.scales == 1.0) and not np.any(model.marker_offsets)
     if untouched and model.path is not None and model.path.is_file():
         own = OsimModel.from_file(model.path)
-        if own.marker_names == model.marker_names and np.array_equal(
-            own.tree.marker_matrix, model.tree.marker_matrix
-        ):
+        if own.marker_names == model.marker_names and np.array_equal(own.tree.marker_matrix, model.tree.marker_matrix):
             return model.path.resolve()
     return export_osim(model, folder / "exported.osim")
 
@@ -99,14 +97,10 @@ def write_targets(folder: Path, model: OsimModel, trial: Trial, config: IKConfig
         return UNASSIGNED
     if trial.n_frames < FEWEST_ROWS:
         problem = f"has {trial.n_frames} frames with a target each"
-        raise InputError(
-            trial.source or trial.name, problem, f"OpenSim needs {FEWEST_ROWS} or one value for all"
-        )
+        raise InputError(trial.source or trial.name, problem, f"OpenSim needs {FEWEST_ROWS} or one value for all")
     types = tuple(model.motion_types[model.coordinate_names.index(n)] for n in varying)
     values = np.stack([np.asarray(v, dtype=float) for v in varying.values()], axis=1)
-    return str(
-        write_mot(folder / "targets.mot", Motion("targets", trial.time, values, tuple(varying), types))
-    )
+    return str(write_mot(folder / "targets.mot", Motion("targets", trial.time, values, tuple(varying), types)))
 
 
 def stage_scaling(setup: ScaleSetup, generic: Path, folder: Path) -> dict[str, object]:

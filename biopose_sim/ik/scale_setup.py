@@ -153,9 +153,7 @@ def _scaling(element: Element, source: Path) -> ModelScaling:
         order=order,
         measurements=tuple(_measurement(e, source) for e in _set_members(element, "MeasurementSet", source)),
         manual=tuple(
-            ManualScale(
-                text(e, "segment"), vector(e, "scales", source, (1.0, 1.0, 1.0)), flag(e, "apply", True)
-            )
+            ManualScale(text(e, "segment"), vector(e, "scales", source, (1.0, 1.0, 1.0)), flag(e, "apply", True))
             for e in _set_members(element, "ScaleSet", source)
         ),
         marker_file=file_name(element, "marker_file", source.parent),
@@ -172,17 +170,13 @@ def _measurement(element: Element, source: Path) -> Measurement:
     for pair in element.iterfind("MarkerPairSet/objects/MarkerPair"):
         markers = text(pair, "markers").split()
         if len(markers) != 2:
-            raise InputError(
-                source, f"a pair of the measurement {name!r} names {len(markers)} markers", "name two"
-            )
+            raise InputError(source, f"a pair of the measurement {name!r} names {len(markers)} markers", "name two")
         pairs.append((markers[0], markers[1]))
     bodies = []
     for scale in element.iterfind("BodyScaleSet/objects/BodyScale"):
         axes = text(scale, "axes").upper().split()
         if any(axis not in ("X", "Y", "Z") for axis in axes):
-            raise InputError(
-                source, f"the measurement {name!r} scales the axes {' '.join(axes)!r}", "use X, Y, Z"
-            )
+            raise InputError(source, f"the measurement {name!r} scales the axes {' '.join(axes)!r}", "use X, Y, Z")
         bodies.append((scale.get("name", ""), tuple("XYZ".index(axis) for axis in axes)))
     return Measurement(name, tuple(pairs), tuple(bodies), flag(element, "apply", True))
 

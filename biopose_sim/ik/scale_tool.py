@@ -142,9 +142,7 @@ def measure_factors(
     return factors
 
 
-def _check_marker(
-    name: str, measurement: Measurement, model: OsimModel, trial: Trial, source: str | Path
-) -> None:
+def _check_marker(name: str, measurement: Measurement, model: OsimModel, trial: Trial, source: str | Path) -> None:
     places = (("model", model.name, model.marker_names), ("trial", trial.name, trial.marker_names))
     for kind, place, names in places:
         if name not in names:
@@ -161,9 +159,7 @@ def _plausible(factor: float, measurement: Measurement, source: str | Path) -> f
     raise InputError(source, problem, f"{span}: check the units of the marker file and the marker names")
 
 
-def body_scales(
-    model: OsimModel, scaling: ModelScaling, factors: Mapping[str, float]
-) -> tuple[Array, list[str]]:
+def body_scales(model: OsimModel, scaling: ModelScaling, factors: Mapping[str, float]) -> tuple[Array, list[str]]:
     """Factors per body and axis, shape (n_bodies, 3), and warnings; later steps replace earlier ones."""
     row = {name: i for i, name in enumerate(model.body_names)}
     scales = np.ones((len(row), 3))
@@ -212,9 +208,7 @@ def place_markers(
     mean = replace(mean, force_plates=())
     config = placement.tasks.config(model, mean.time, placement.coordinate_file, source)
     pose = solve_ik(model, mean, config)
-    pose = _with_wanted(
-        model, pose, {n: float(np.ravel(t.value)[0]) for n, t in config.coordinate_targets.items()}
-    )
+    pose = _with_wanted(model, pose, {n: float(np.ravel(t.value)[0]) for n, t in config.coordinate_targets.items()})
     measured = dict(zip(static.marker_names, _mean(static.markers[outer])))
     warnings = _movement(static, outer, placement.max_marker_movement)
     lost = [n for n in model.marker_names if np.isnan(measured[n]).any()]
@@ -275,9 +269,7 @@ def _movement(static: Trial, frames: np.ndarray, limit: float) -> list[str]:
     limit *= _metres_per_unit(static)
     with np.errstate(all="ignore"):
         shown = static.markers[frames]
-        moved = np.where(np.isnan(shown), -np.inf, shown).max(0) - np.where(
-            np.isnan(shown), np.inf, shown
-        ).min(0)
+        moved = np.where(np.isnan(shown), -np.inf, shown).max(0) - np.where(np.isnan(shown), np.inf, shown).min(0)
     names = [n for n, far in zip(static.marker_names, (moved > limit).any(axis=1)) if far]
     return [f"move by more than {limit * 1000:g} mm in the static trial: {listed(names)}"] if names else []
 

@@ -83,9 +83,7 @@ class IKTasks:
             if task.value_type == "from_file" and motion is None:
                 motion = _read_coordinates(model, coordinate_file, task.name, source)
             targets[task.name] = CoordinateTarget(_value(task, model, time, motion), task.weight)
-        return IKConfig(
-            weights=self.weights, default_weight=0.0 if tasks_on else 1.0, coordinate_targets=targets
-        )
+        return IKConfig(weights=self.weights, default_weight=0.0 if tasks_on else 1.0, coordinate_targets=targets)
 
 
 def _read_coordinates(model: OsimModel, path: Path | None, name: str, source: Path) -> Motion:

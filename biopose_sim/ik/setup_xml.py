@@ -87,8 +87,6 @@ def clip_range(wanted: TimeRange, trial: Trial, source: Path) -> TimeRange:
     start, end = max(wanted[0], float(trial.time[0])), min(wanted[1], float(trial.time[-1]))
     slack = 0.51 / trial.rate if trial.n_frames > 1 else math.inf
     if start > end + slack:
-        problem = (
-            f"its <time_range> {wanted[0]:g} to {wanted[1]:g} s lies outside of the trial {trial.name!r}"
-        )
+        problem = f"its <time_range> {wanted[0]:g} to {wanted[1]:g} s lies outside of the trial {trial.name!r}"
         raise InputError(source, problem, f"that runs from {trial.time[0]:g} to {trial.time[-1]:g} s")
     return min(start, float(trial.time[-1])), max(end, float(trial.time[0]))

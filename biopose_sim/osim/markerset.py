@@ -129,7 +129,5 @@ def _as_in_file(model: OsimModel, marker: Marker) -> Marker:
 def _rebuilt(model: OsimModel, markers: tuple[Marker, ...], offsets: np.ndarray) -> OsimModel:
     schema = replace(model.model, markers=markers)
     scaled = build_tree(schema).scaled(model.scales, offsets)
-    tree = replace(
-        model.tree, model=schema, marker_body=scaled.marker_body, marker_matrix=scaled.marker_matrix
-    )
+    tree = replace(model.tree, model=schema, marker_body=scaled.marker_body, marker_matrix=scaled.marker_matrix)
     return OsimModel(tree, model.scales, offsets)

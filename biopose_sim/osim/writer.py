@@ -67,9 +67,7 @@ def export_osim(
 
 def _check(model: OsimModel, mass: float | None, unlock: Sequence[str]) -> Path:
     if model.path is None:
-        raise InputError(
-            model.name, "was not read from a file", "OpenSim scales files: read the model from one"
-        )
+        raise InputError(model.name, "was not read from a file", "OpenSim scales files: read the model from one")
     if not model.path.is_file():
         raise InputError(model.path, "the model's file is gone", "put it back to export the scaled model")
     if mass is not None and not (np.isfinite(mass) and mass > 0.0):

@@ -36,9 +36,7 @@ def model(run_setup: ScaleSetup) -> OsimModel:
 def written_scales(path: Path, bodies: tuple[str, ...]) -> np.ndarray:
     found = {}
     for element in ET.parse(path).getroot().iter("Scale"):
-        found[element.findtext("segment", "").strip()] = [
-            float(v) for v in element.findtext("scales", "").split()
-        ]
+        found[element.findtext("segment", "").strip()] = [float(v) for v in element.findtext("scales", "").split()]
     return np.array([found[name] for name in bodies])
 
 
@@ -149,9 +147,7 @@ def _trial(time: np.ndarray) -> Trial:
     return Trial.checked("static", time, np.ones((len(time), 1, 3)), ["a"])
 
 
-def _measure(
-    model: OsimModel, trial: Trial, *pairs: tuple[str, str], span: tuple[float, float] | None = None
-) -> None:
+def _measure(model: OsimModel, trial: Trial, *pairs: tuple[str, str], span: tuple[float, float] | None = None) -> None:
     measure_factors(model, trial, [Measurement("thigh", pairs, (("femur_r", (0, 1, 2)),))], span, "setup.xml")
 
 
@@ -159,9 +155,7 @@ def test_bad_measurements(model: OsimModel, run_setup: ScaleSetup) -> None:
     assert run_setup.scaling is not None
     trial = run_setup.load_trial(run_setup.scaling)
     a, b = (n for n in model.marker_names[:2])
-    with pytest.raises(
-        InputError, match=rf"'thigh' uses '{a}x', which the model .* lacks \(did you mean '{a}'"
-    ):
+    with pytest.raises(InputError, match=rf"'thigh' uses '{a}x', which the model .* lacks \(did you mean '{a}'"):
         _measure(model, trial, (a + "x", b))
     with pytest.raises(InputError, match=rf"'thigh' uses '{b}', which the trial .* lacks.*<apply>"):
         _measure(model, trial.drop([b]), (a, b))

@@ -35,9 +35,7 @@ def write(folder: Path, text: str, name: str = "setup.xml") -> Path:
     return path
 
 
-def ik_setup(
-    folder: Path, coordinates: str = "", coordinate_file: str = "Unassigned", time_range: str = "0 1"
-) -> Path:
+def ik_setup(folder: Path, coordinates: str = "", coordinate_file: str = "Unassigned", time_range: str = "0 1") -> Path:
     tasks = TASKS.format(coordinates=coordinates)
     return write(folder, IK.format(tasks=tasks, coordinate_file=coordinate_file, time_range=time_range))
 
@@ -88,12 +86,8 @@ def test_coordinate_tasks_manual_in_radians_default_and_file(tmp_path: Path, mod
     values = np.stack([np.sin(time), 0.1 * time], axis=1)
     names, kinds = ("hip_flexion_r", "pelvis_tx"), ("rotational", "translational")
     write_mot(tmp_path / "q.mot", Motion("q", time, values, names, kinds))
-    tasks = coordinate_task("knee_angle_r", "manual_value", -0.3) + coordinate_task(
-        "pelvis_ty", "default_value"
-    )
-    tasks += coordinate_task("hip_flexion_r", "from_file", weight=9.0) + coordinate_task(
-        "pelvis_tx", "From_File"
-    )
+    tasks = coordinate_task("knee_angle_r", "manual_value", -0.3) + coordinate_task("pelvis_ty", "default_value")
+    tasks += coordinate_task("hip_flexion_r", "from_file", weight=9.0) + coordinate_task("pelvis_tx", "From_File")
     setup = read_ik_setup(ik_setup(tmp_path, tasks, "q.mot"))
     targets = setup.config(model, trial()).coordinate_targets
     assert targets["knee_angle_r"].value == -0.3
@@ -127,9 +121,7 @@ def test_frames_nearest_to_the_range(tmp_path: Path) -> None:
 
 def test_tasks_in_a_file_of_their_own(tmp_path: Path) -> None:
     write(tmp_path, TASKS.format(coordinates=""), "tasks.xml")  # without an OpenSimDocument around it
-    path = write(
-        tmp_path, IK.format(tasks='<IKTaskSet file="tasks.xml"/>', coordinate_file="", time_range="0 1")
-    )
+    path = write(tmp_path, IK.format(tasks='<IKTaskSet file="tasks.xml"/>', coordinate_file="", time_range="0 1"))
     assert read_ik_setup(path).tasks == read_ik_tasks(tmp_path / "tasks.xml")
     assert read_ik_tasks(tmp_path / "tasks.xml").weights["a"] == 5.0
     assert read_ik_tasks(ik_setup(tmp_path)).weights["a"] == 5.0
@@ -168,17 +160,13 @@ def test_shipped_ik_setups(test_data: Path) -> None:
 
 def test_missing_model_names_where_it_lies(test_data: Path) -> None:
     setup = read_ik_setup(test_data / "opencap_lab_subject4" / "IK" / "DJ1_ik_on_manually_scaled_setup.xml")
-    with pytest.raises(
-        InputError, match=r"<model_file> .* does not exist; such a file lies at .*manually_scaled"
-    ):
+    with pytest.raises(InputError, match=r"<model_file> .* does not exist; such a file lies at .*manually_scaled"):
         setup.load_model()
     assert setup.load_trial().n_markers > 40
 
 
 def test_reads_scale_setup(test_data: Path) -> None:
-    setup = read_scale_setup(
-        test_data / "pipelines" / "Hamner" / "Setup_Scale.xml"
-    )  # no OpenSimDocument around it
+    setup = read_scale_setup(test_data / "pipelines" / "Hamner" / "Setup_Scale.xml")  # no OpenSimDocument around it
     assert setup.name == "subject02"
     assert setup.mass == 65.9
     assert setup.height == 1830.0
@@ -267,9 +255,7 @@ def test_tasks_that_do_not_fit(tmp_path: Path, model: OsimModel) -> None:
 def test_time_ranges(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'2 1'; a start and a later end"):
         read_ik_setup(ik_setup(tmp_path, time_range="2 1"))
-    with pytest.raises(
-        InputError, match="5 to 6 s lies outside of the trial 'walk'; that runs from 0 to 2 s"
-    ):
+    with pytest.raises(InputError, match="5 to 6 s lies outside of the trial 'walk'; that runs from 0 to 2 s"):
         read_ik_setup(ik_setup(tmp_path, time_range="5 6")).cut(trial())
 
 

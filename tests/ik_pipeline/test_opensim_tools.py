@@ -139,9 +139,7 @@ def test_scaling_as_the_tool_does_it(test_data: Path, tmp_path: Path) -> None:
 def test_crash_and_timeout_name_the_trial(
     model: OsimModel, walk: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(
-        OpenSimError, match=r"subject01_walk\.trc: OpenSim failed .*did not end within 0\.01 s"
-    ):
+    with pytest.raises(OpenSimError, match=r"subject01_walk\.trc: OpenSim failed .*did not end within 0\.01 s"):
         run_opensim_ik(model, walk, timeout=0.01)
     script = tmp_path / "dies.py"
     script.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
@@ -150,9 +148,7 @@ def test_crash_and_timeout_name_the_trial(
         run_opensim_ik(model, walk)
 
 
-def test_bad_input_is_told_before_opensim_runs(
-    model: OsimModel, walk: Trial, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bad_input_is_told_before_opensim_runs(model: OsimModel, walk: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opensim_tools, "run_script", None)
     strange = replace(walk, marker_names=tuple(f"m{i}" for i in range(walk.n_markers)))
     with pytest.raises(InputError, match="shares no marker name"):

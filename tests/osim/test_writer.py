@@ -45,9 +45,7 @@ def scaled_model(path: Path, seed: int = 0) -> OsimModel:
     rng = np.random.default_rng(seed)
     model = OsimModel.from_file(path)
     first = Frame(model.body_names[0])
-    model = with_markers(
-        model, [Marker("new", first, (0.01, 0.02, 0.03)), Marker("floor", Frame("ground"), (1, 0, 2))]
-    )
+    model = with_markers(model, [Marker("new", first, (0.01, 0.02, 0.03)), Marker("floor", Frame("ground"), (1, 0, 2))])
     factors = rng.uniform(0.8, 1.25, (len(model.body_names), 3))
     return model.scale(factors, rng.normal(0.0, 0.01, (len(model.marker_names), 3)))
 
@@ -64,11 +62,7 @@ def opened(path: Path, folder: Path) -> tuple[list[str], float]:
     )
     lines = (done.stdout + done.stderr).splitlines()
     mass = next(float(line.split()[1]) for line in lines if line.startswith("MASS"))
-    said = {
-        re.sub(r"'?[^ ']*\.osim'?", "FILE", line)
-        for line in lines
-        if "[warning]" in line or "[error]" in line
-    }
+    said = {re.sub(r"'?[^ ']*\.osim'?", "FILE", line) for line in lines if "[warning]" in line or "[error]" in line}
     return sorted(said), mass
 
 
@@ -140,9 +134,7 @@ def test_uniform_factors_only(test_data: Path, tmp_path: Path) -> None:
 def test_bad_requests(test_data: Path, tmp_path: Path) -> None:
     path = test_data / "models" / "Rajagopal2016.osim"
     model = OsimModel.from_file(path)
-    with pytest.raises(
-        InputError, match=r"no coordinate 'knee_angel_r' to unlock \(did you mean 'knee_angle_r'"
-    ):
+    with pytest.raises(InputError, match=r"no coordinate 'knee_angel_r' to unlock \(did you mean 'knee_angle_r'"):
         export_osim(model, tmp_path / "a.osim", unlock=["knee_angel_r"])
     with pytest.raises(InputError, match="mass: is -3 kg"):
         export_osim(model, tmp_path / "a.osim", mass=-3.0)
@@ -165,13 +157,9 @@ def test_failures_leave_nothing(test_data: Path, tmp_path: Path, monkeypatch: py
     old = tmp_path / "a.osim"
     old.write_text("old")
     script = tmp_path / "dies.py"
-    script.write_text(
-        "import os, signal\nprint('[error] so it goes')\nos.kill(os.getpid(), signal.SIGSEGV)\n"
-    )
+    script.write_text("import os, signal\nprint('[error] so it goes')\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     monkeypatch.setattr(writer, "_PROCESS", script)
-    with pytest.raises(
-        OpenSimError, match=r"arm26\.osim: OpenSim failed while scaling the model: its process ended"
-    ):
+    with pytest.raises(OpenSimError, match=r"arm26\.osim: OpenSim failed while scaling the model: its process ended"):
         export_osim(model, old)
     assert old.read_text() == "old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.osim", "dies.py"]
