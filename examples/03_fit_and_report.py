@@ -20,9 +20,7 @@ truth = {
     "walk": synthetic.gait_coordinates(person, duration=1.5, rate=100.0),
 }
 trials = [
-    synthetic.markers_from_coordinates(
-        person, q, np.arange(len(q)) / 100.0, name=name, noise=0.0015, soft_tissue=0.004
-    )
+    synthetic.markers_from_coordinates(person, q, np.arange(len(q)) / 100.0, name=name, noise=0.0015, soft_tissue=0.004)
     for name, q in truth.items()
 ]
 

@@ -97,13 +97,9 @@ def test_left_is_right_half_a_cycle_later(gait: synthetic.Gait) -> None:
     q, later = gait.coordinates(PHASES), gait.coordinates(PHASES + 0.5)
     for i, name in enumerate(names):
         if name.endswith("_r"):
-            np.testing.assert_allclose(
-                later[:, names.index(f"{name[:-2]}_l")], q[:, i], atol=1e-6, err_msg=name
-            )
+            np.testing.assert_allclose(later[:, names.index(f"{name[:-2]}_l")], q[:, i], atol=1e-6, err_msg=name)
     for name in ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "thorax_rotation"):
-        np.testing.assert_allclose(
-            later[:, names.index(name)], -q[:, names.index(name)], atol=1e-6, err_msg=name
-        )
+        np.testing.assert_allclose(later[:, names.index(name)], -q[:, names.index(name)], atol=1e-6, err_msg=name)
 
 
 def test_ranges_locked_and_dependent_coordinates(gait: synthetic.Gait, test_data: Path) -> None:
@@ -114,9 +110,7 @@ def test_ranges_locked_and_dependent_coordinates(gait: synthetic.Gait, test_data
     assert (q >= low - 1e-12)[:, free].all()
     assert (q <= high + 1e-12)[:, free].all()
     names = model.coordinate_names
-    np.testing.assert_allclose(
-        q[:, names.index("knee_angle_r_beta")], q[:, names.index("knee_angle_r")], atol=1e-9
-    )
+    np.testing.assert_allclose(q[:, names.index("knee_angle_r_beta")], q[:, names.index("knee_angle_r")], atol=1e-9)
     locking = OsimModel.from_file(test_data / "models" / "Rajagopal2016.osim")
     held = synthetic.gait_coordinates(locking, 1.0, 20.0)[:, locking.tree.locked]
     np.testing.assert_allclose(held, np.broadcast_to(locking.tree.defaults[locking.tree.locked], held.shape))
@@ -150,9 +144,7 @@ def test_models_that_cannot_walk_are_refused(test_data: Path) -> None:
         synthetic.static_pose(arm)
 
 
-@pytest.mark.parametrize(
-    "values", [{"duration": 0.0}, {"rate": -1.0}, {"speed": 0.0}, {"speed": float("nan")}]
-)
+@pytest.mark.parametrize("values", [{"duration": 0.0}, {"rate": -1.0}, {"speed": 0.0}, {"speed": float("nan")}])
 def test_nonsense_is_refused(model: OsimModel, values: dict[str, float]) -> None:
     with pytest.raises(InputError):
         synthetic.gait_coordinates(model, **{"duration": 1.0, **values})
@@ -204,9 +196,7 @@ def test_one_frame_and_offsets_and_a_choice_of_markers(model: OsimModel) -> None
     moved = synthetic.markers_from_coordinates(model, q, time, marker_offsets=offsets, **calm)
     exact = synthetic.markers_from_coordinates(model, q, time, **calm)
     assert moved.marker_names == ("LASI", "RASI")
-    np.testing.assert_allclose(
-        np.linalg.norm(moved.markers - exact.markers, axis=2), [[0.0, 0.01]], atol=1e-12
-    )
+    np.testing.assert_allclose(np.linalg.norm(moved.markers - exact.markers, axis=2), [[0.0, 0.01]], atol=1e-12)
 
 
 def test_wrong_arguments_for_markers_are_named(model: OsimModel) -> None:
@@ -242,9 +232,7 @@ def test_random_people_are_plausible(model: OsimModel) -> None:
 
 def test_every_curve_names_its_source_and_closes(tmp_path: Path) -> None:
     curves = normative_curves()
-    assert {"knee_flexion", "hip_flexion", "ankle_dorsiflexion", "pelvis_tilt", "shoulder_flexion"} <= set(
-        curves
-    )
+    assert {"knee_flexion", "hip_flexion", "ankle_dorsiflexion", "pelvis_tilt", "shoulder_flexion"} <= set(curves)
     for curve in curves.values():
         assert any(year in curve.source for year in map(str, range(1950, 2025))), curve.name
         assert curve.positive
@@ -263,6 +251,4 @@ def test_every_curve_names_its_source_and_closes(tmp_path: Path) -> None:
 
 def test_a_gait_can_be_replayed_at_any_phase(gait: synthetic.Gait) -> None:
     again = replace(gait)
-    np.testing.assert_allclose(
-        gait.coordinates(np.array([0.25])), again.coordinates(PHASES)[[25]], atol=1e-12
-    )
+    np.testing.assert_allclose(gait.coordinates(np.array([0.25])), again.coordinates(PHASES)[[25]], atol=1e-12)

@@ -131,9 +131,7 @@ class _RightFoot:
         for axis, coordinate in enumerate(self.pelvis):
             odd = axis == 2
             wanted = [t for t in terms if ((t + 1) // 2) % 2 == odd and not (axis == 0 and t == 0)]
-            columns += [
-                (coordinate, t, 1.0, _PELVIS_SIZE * (5.0 if t == 0 else 1.0 / _roughness(t))) for t in wanted
-            ]
+            columns += [(coordinate, t, 1.0, _PELVIS_SIZE * (5.0 if t == 0 else 1.0 / _roughness(t))) for t in wanted]
         return columns
 
     def coordinates(self, unknowns: Array) -> Array:

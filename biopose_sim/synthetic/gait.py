@@ -121,9 +121,7 @@ def frame_times(duration: float, rate: float) -> Array:
         InputError: duration or rate is not positive.
     """
     if not (duration > 0.0 and rate > 0.0):
-        raise InputError(
-            "frame_times", f"duration is {duration} s and rate {rate} Hz", "both must be above 0"
-        )
+        raise InputError("frame_times", f"duration is {duration} s and rate {rate} Hz", "both must be above 0")
     return np.arange(round(duration * rate) + 1) / rate
 
 

@@ -67,9 +67,7 @@ def markers_from_coordinates(
     with torch.no_grad():
         forward = model(torch.from_numpy(np.ascontiguousarray(values)), marker_offsets=offsets)
         on_body = model.tree.marker_body[columns]
-        turned = np.concatenate(
-            [np.eye(4)[None].repeat(len(times), 0)[:, None], forward.transforms.numpy()], axis=1
-        )
+        turned = np.concatenate([np.eye(4)[None].repeat(len(times), 0)[:, None], forward.transforms.numpy()], axis=1)
         turns = turned[:, on_body + 1, :3, :3]
         markers = forward.markers.numpy()[:, columns] + (turns @ skin[..., None])[..., 0] + white
     return Trial.checked(name, times, np.where(missing[:, :, None], np.nan, markers), names)
@@ -113,9 +111,7 @@ def _slow_noise(rng: np.random.Generator, shape: tuple[int, ...], spacing: float
     return np.asarray(mixed / np.sqrt(sum(w**2 for w in weights)))
 
 
-def _gaps(
-    rng: np.random.Generator, n_frames: int, n_markers: int, fraction: float, mean_length: float
-) -> Array:
+def _gaps(rng: np.random.Generator, n_frames: int, n_markers: int, fraction: float, mean_length: float) -> Array:
     """Missing samples (T, M) in runs of frames; exactly ``round(fraction * T * M)`` of them.
 
     Run lengths are geometric with the given mean, and no marker vanishes altogether.

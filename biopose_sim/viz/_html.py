@@ -70,15 +70,11 @@ def join(parts: Iterable[Html]) -> Html:
     return Html("\n".join(parts))
 
 
-def table(
-    head: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "", names: int = 1
-) -> Html:
+def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "", names: int = 1) -> Html:
     """Return a table whose first ``names`` columns hold text and whose other columns hold numbers."""
 
     def line(tag: str, cells: Sequence[object]) -> Html:
-        return element(
-            "tr", *(element(tag, cell, css="name" if i < names else "") for i, cell in enumerate(cells))
-        )
+        return element("tr", *(element(tag, cell, css="name" if i < names else "") for i, cell in enumerate(cells)))
 
     title = element("caption", caption) if caption else ""
     body = element("tbody", *(line("td", row) for row in rows))

@@ -117,9 +117,7 @@ def _fixed_grid(rows: int, columns: int) -> tuple[Figure, list[Axes]]:
     return figure, list(panels.ravel())
 
 
-def _draw_panel(
-    axes: Axes, panel: Panel, result: KinematicsResult, reference: KinematicsResult | None
-) -> None:
+def _draw_panel(axes: Axes, panel: Panel, result: KinematicsResult, reference: KinematicsResult | None) -> None:
     motion = result.motion_types[result.coordinate_names.index(panel.coordinates[0])]
     unit, factor = _UNITS[motion]
     lone = "o" if len(result.time) == 1 else None
@@ -245,11 +243,7 @@ def plot_convergence(results: Sequence[KinematicsResult]) -> Figure:
             colour = style.GOOD if failed == 0 else style.LEFT
             axes.plot([low, high], [row, row], color=colour, lw=3, alpha=0.5)
             axes.plot(middle, row, "o", color=colour, ms=6)
-            text = (
-                "all frames converged"
-                if failed == 0
-                else f"{failed} of {counts.size} frames did not converge"
-            )
+            text = "all frames converged" if failed == 0 else f"{failed} of {counts.size} frames did not converge"
             axes.annotate(text, (high, row), (8, 0), textcoords="offset points", va="center", fontsize=8)
         axes.set_yticks(range(len(results)), [_shortened(r.name, 28) for r in results])
         axes.set_ylim(len(results) - 0.5, -0.5)

@@ -83,16 +83,12 @@ def _check(
     if not results:
         raise InputError(path, "there is no result to report", "give at least one trial")
     if trials is not None and len(trials) != len(results):
-        raise InputError(
-            path, f"{len(trials)} trials but {len(results)} results", "give one trial per result"
-        )
+        raise InputError(path, f"{len(trials)} trials but {len(results)} results", "give one trial per result")
     for i, result in enumerate(results):
         if result.coordinate_names != model.coordinate_names:
             raise InputError(path, f"result '{result.name}' has other coordinates than model '{model.name}'")
         if trials is not None and len(trials[i].time) != len(result.time):
-            raise InputError(
-                path, f"trial '{trials[i].name}' and its result differ in their number of frames"
-            )
+            raise InputError(path, f"trial '{trials[i].name}' and its result differ in their number of frames")
 
 
 def _truth_of(result: KinematicsResult, truth: Mapping[str, ArrayLike] | None) -> Array | None:
@@ -188,9 +184,7 @@ def _angles(results: Sequence[KinematicsResult], truths: Sequence[Array | None])
         result, truth = results[i], truths[i]
         parts.append(element("h3", result.name))
         if _still(result):
-            parts.append(
-                element("p", "The person stands still: the mean of each coordinate is below.", css="soft")
-            )
+            parts.append(element("p", "The person stands still: the mean of each coordinate is below.", css="soft"))
             parts.append(tables.coordinate_table(result))
             continue
         reference = None if truth is None else replace(result, coordinates=truth)
@@ -216,9 +210,7 @@ def _left_out(results: Sequence[KinematicsResult]) -> list[Html]:
     left = len(results) - MOST_TRIALS_WITH_FIGURES
     if left <= 0:
         return []
-    return [
-        element("p", f"Figures of {left} further trials are left out to keep the page light.", css="soft")
-    ]
+    return [element("p", f"Figures of {left} further trials are left out to keep the page light.", css="soft")]
 
 
 def _undetermined(results: Sequence[KinematicsResult]) -> Html:
@@ -229,9 +221,7 @@ def _undetermined(results: Sequence[KinematicsResult]) -> Html:
             if free and not sure:
                 by_name.setdefault(name, []).append(result.name)
     if not by_name:
-        return join(
-            [*parts, element("p", "Every free coordinate is determined by the markers in every trial.")]
-        )
+        return join([*parts, element("p", "Every free coordinate is determined by the markers in every trial.")])
     warning = (
         "Of these coordinates the markers say little or nothing: an error of 1 mm in the markers moves them "
         "by more than 2 degrees, or no marker moves with them. Do not interpret their curves."

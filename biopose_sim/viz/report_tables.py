@@ -60,9 +60,7 @@ def _trial_row(result: KinematicsResult) -> list[object]:
     failed = int((~result.converged).sum())
     total = len(result.time)
     state = (
-        element("span", "all", css="good")
-        if not failed
-        else element("span", f"{total - failed}/{total}", css="bad")
+        element("span", "all", css="good") if not failed else element("span", f"{total - failed}/{total}", css="bad")
     )
     duration = float(result.time[-1] - result.time[0]) if total else math.nan
     cells = [result.name, worst, total, number(duration, 2), len(result.marker_names), seen]

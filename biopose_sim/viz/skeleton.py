@@ -114,9 +114,7 @@ def _facing(model: OsimModel, transforms: Array) -> Array:
     angle = np.arctan2(z, x)
     # Steps of 15 degrees: the view follows a turn but not the pelvis' swing from step to step.
     angle = np.radians(15.0) * np.round(np.degrees(angle) / 15.0)
-    return np.array(
-        [[np.cos(angle), 0.0, np.sin(angle)], [0.0, 1.0, 0.0], [-np.sin(angle), 0.0, np.cos(angle)]]
-    )
+    return np.array([[np.cos(angle), 0.0, np.sin(angle)], [0.0, 1.0, 0.0], [-np.sin(angle), 0.0, np.cos(angle)]])
 
 
 def _draw_bone(axes: Axes, name: str, ends: Array) -> None:
@@ -214,9 +212,7 @@ def _draw_row(
         right = shift
         if time is not None:
             place = axes.get_xaxis_transform()
-            axes.text(
-                shift, -0.02, f"{time[frame]:.2f} s", ha="center", va="top", fontsize=8, transform=place
-            )
+            axes.text(shift, -0.02, f"{time[frame]:.2f} s", ha="center", va="top", fontsize=8, transform=place)
 
 
 def _heights(model: OsimModel, q: Array) -> tuple[float, float]:

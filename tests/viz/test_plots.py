@@ -22,9 +22,7 @@ def test_panels_pair_the_sides_and_leave_out_the_patella(walk: Scene) -> None:
 
 
 def test_angles_are_in_degrees_and_metres_with_the_reference_dashed(walk: Scene) -> None:
-    figure = plots.plot_angles(
-        walk.result, replace(walk.result, coordinates=walk.truth), reference_label="truth"
-    )
+    figure = plots.plot_angles(walk.result, replace(walk.result, coordinates=walk.truth), reference_label="truth")
     axes = {a.get_title(loc="left"): a for a in figure.axes}
     knee = axes["Knee angle [deg]"]
     right = knee.lines[0]
@@ -58,9 +56,7 @@ def test_nan_errors_one_frame_and_no_markers(walk: Scene, static: Scene) -> None
         converged=result.converged[:1],
         iterations=result.iterations[:1],
     )
-    bare = replace(
-        result, marker_names=(), marker_weights=np.ones(0), marker_errors=np.zeros((len(result.time), 0))
-    )
+    bare = replace(result, marker_names=(), marker_weights=np.ones(0), marker_errors=np.zeros((len(result.time), 0)))
     some = result.marker_errors.copy()
     some[:, 3] = np.nan
     some[5] = np.nan
@@ -76,9 +72,7 @@ def test_nan_errors_one_frame_and_no_markers(walk: Scene, static: Scene) -> None
 def test_convergence_counts_the_frames_that_failed(walk: Scene) -> None:
     converged = walk.result.converged.copy()
     converged[:2] = False
-    figure = plots.plot_convergence(
-        [walk.result, replace(walk.result, name="a $bad^ one", converged=converged)]
-    )
+    figure = plots.plot_convergence([walk.result, replace(walk.result, name="a $bad^ one", converged=converged)])
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert texts == ["all frames converged", f"2 of {len(converged)} frames did not converge"]
     style.to_png(figure, 40)

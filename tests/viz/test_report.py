@@ -112,9 +112,7 @@ def test_nan_errors_one_frame_no_markers_and_failures(tmp_path: Path, walk: Scen
         iterations=base.iterations[:1],
     )
     gone = replace(one, name="gone", marker_errors=np.full_like(one.marker_errors, np.nan))
-    bare = replace(
-        one, name="bare", marker_names=(), marker_weights=np.ones(0), marker_errors=np.zeros((1, 0))
-    )
+    bare = replace(one, name="bare", marker_names=(), marker_weights=np.ones(0), marker_errors=np.zeros((1, 0)))
     text, _ = _read(write_report(tmp_path / "r.html", title="x", model=walk.model, results=[one, gone, bare]))
     assert "one: 1 of 1 frames did not converge" in text
     assert "No marker was measured" not in text  # that is in the picture
