@@ -197,3 +197,17 @@ def test_unknown_bodies_and_movement_are_told(run_setup: ScaleSetup, model: Osim
     warnings = " ".join(run_scale_setup(setup, model).warnings)
     assert "'tail'" in warnings
     assert "move by more than" in warnings
+
+
+def test_wanted_values_hold_where_no_weighted_marker_tells(test_data: Path) -> None:
+    setup = read_scale_setup(test_data / "pipelines" / "Gait2354_Simbody" / "subject01_Setup_Scale.xml")
+    assert setup.placement is not None
+    tasks = setup.placement.tasks
+    changed = tuple(
+        replace(t, value_type="manual_value", value=0.1) if t.name == "mtp_angle_r" else t for t in tasks.coordinates
+    )
+    weights = tuple(replace(t, apply=t.apply and ".Toe" not in t.name) for t in tasks.markers)
+    tasks = replace(tasks, coordinates=changed, markers=weights)
+    result = run_scale_setup(replace(setup, placement=replace(setup.placement, tasks=tasks)))
+    assert result.pose is not None
+    assert result.pose.coordinate("mtp_angle_r")[0] == pytest.approx(0.1, abs=1e-6)
