@@ -16,7 +16,8 @@ def command(model: Path, as_json: bool) -> None:
     """Print bodies, coordinates, couplers and markers of a model, and what is not part of its kinematics."""
     import json
 
-    from biopose_sim.osim.info import describe
+    from biopose_sim.cli.inputs import load_model
+    from biopose_sim.osim.info import describe, summary
 
-    description = describe(model)
-    click.echo(json.dumps(description.to_dict(), indent=2) if as_json else description.text())
+    loaded = load_model(model)
+    click.echo(json.dumps(summary(loaded), indent=2) if as_json else describe(loaded))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+import numpy as np
 
 from biopose_sim.cli.console import Progress, warn_user
 from biopose_sim.cli.folder import ResultFolder
@@ -56,7 +57,7 @@ def _output(setup: ScaleSetup) -> Path:
 def _print_factors(scaled: ScaleToolResult) -> None:
     for name, factor in scaled.factors.items():
         click.echo(f"  {name}: {factor:.4f}")
-    changed = (abs(scaled.scales - 1.0) > _SMALL_CHANGE).any(axis=1)
-    click.echo(f"  {int(changed.sum())} of {len(changed)} bodies scaled")
+    changed = np.any(np.abs(scaled.scales - 1.0) > _SMALL_CHANGE, axis=1)
+    click.echo(f"  {int(np.sum(changed))} of {len(scaled.scales)} bodies scaled")
     if scaled.pose is not None:
         click.echo(f"  static pose: markers {1e3 * rms(scaled.pose.marker_errors):.1f} mm RMS before their placement")
