@@ -22,7 +22,10 @@ _PARTS: tuple[tuple[str, str], ...] = (
     ("scapula", r"scapula\w*"),
     ("upper arm", r"humerus\w*|upperarm"),
     ("forearm", r"ulna\w*|radius\w*|forearm"),
-    ("hand", r"hand\w*|\w*(?:phalanx|metacarpal|midph|distph|proxph|carp)\w*|lunate|scaphoid|capitate|hamate\w*"),
+    (
+        "hand",
+        r"hand\w*|\w*(?:phalanx|metacarpal|midph|distph|proxph|carp)\w*|lunate|scaphoid|capitate|hamate\w*",
+    ),
 )
 _SIDE = re.compile(r"^(?:(?P<first>r|l|right|left)_)?(?P<base>.*?)(?:_(?P<last>r|l|right|left))?$", re.IGNORECASE)
 
@@ -50,11 +53,10 @@ class ScaleGroups:
 
     def gather(self, by_scale: Array, scales: Array) -> Array:
         """Derivatives in the parameters (..., G * 3) from those in the factors (..., n_bodies * 3)."""
-        per_body = (by_scale * scales.ravel()).reshape(*by_scale.shape[:-1], -1, 3)
-        out = np.zeros((*by_scale.shape[:-1], len(self.names), 3))
+        belongs = np.zeros((len(self.group), 3, len(self.names), 3))
         for body, g in enumerate(self.group):
-            out[..., g, :] += per_body[..., body, :]
-        return out.reshape(*by_scale.shape[:-1], -1)
+            belongs[body, :, g] = np.diag(scales[body])
+        return by_scale @ belongs.reshape(scales.size, -1)
 
 
 def make_groups(body_names: tuple[str, ...], symmetric: bool = True) -> ScaleGroups:
@@ -104,9 +106,7 @@ class SizePrior:
         """Inverse covariance of the parameters, shape (G * 3, G * 3)."""
         n = 3 * n_groups
         same_part = np.kron(np.eye(n_groups), np.ones((3, 3)))
-        covariance = (
-            self.stature**2 * np.ones((n, n)) + self.part**2 * same_part + self.dimension**2 * np.eye(n)
-        )
+        covariance = self.stature**2 * np.ones((n, n)) + self.part**2 * same_part + self.dimension**2 * np.eye(n)
         return np.linalg.inv(covariance)
 
     def wall(self, parameters: Array) -> tuple[float, Array, Array]:
