@@ -121,9 +121,7 @@ def random_coordinates(model, rng: np.random.Generator, count: int, widen: float
     return np.where(model.tree.locked, model.tree.defaults, values)
 
 
-def differences(
-    path: str | Path, count: int, scales: str = "", seed: int = 0, widen: float = 0.0
-) -> dict[str, float]:
+def differences(path: str | Path, count: int, scales: str = "", seed: int = 0, widen: float = 0.0) -> dict[str, float]:
     """Largest differences between our kinematics and OpenSim's for random coordinates.
 
     Args:
@@ -152,9 +150,7 @@ def differences(
         reference.scale(ours.body_names, drawn)
         factors = torch.from_numpy(drawn)
     out = ours(torch.from_numpy(random_coordinates(ours, rng, count, widen)), scales=factors)
-    expected = reference.poses(
-        ours.coordinate_names, out.coordinates.numpy(), ours.body_names, ours.marker_names
-    )
+    expected = reference.poses(ours.coordinate_names, out.coordinates.numpy(), ours.body_names, ours.marker_names)
     found = {
         "rotation": (out.transforms[..., :3, :3], expected.rotations),
         "position": (out.transforms[..., :3, 3], expected.positions),

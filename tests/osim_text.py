@@ -110,9 +110,7 @@ def spatial(axes: dict[str, str]) -> str:
     return "<SpatialTransform>" + "".join(listed) + "</SpatialTransform>"
 
 
-def one_function_joint(
-    name: str, parent: str, child: str, function: str, low: float = -1.5, high: float = 1.5
-) -> str:
+def one_function_joint(name: str, parent: str, child: str, function: str, low: float = -1.5, high: float = 1.5) -> str:
     """A CustomJoint whose function drives one rotation and one slanted translation by one coordinate."""
     axes = {
         "rotation2": axis("rotation2", (0.1, 0.9, -0.3), f"{name}_q", function),
@@ -121,9 +119,7 @@ def one_function_joint(
     return joint("CustomJoint", name, parent, child, [coordinate(f"{name}_q", low, high)], spatial(axes))
 
 
-def coupler(
-    name: str, dependent: str, independents: str, function: str, scale: float = 1.0, more: str = ""
-) -> str:
+def coupler(name: str, dependent: str, independents: str, function: str, scale: float = 1.0, more: str = "") -> str:
     return (
         f'<CoordinateCouplerConstraint name="{name}">{more}'
         f"<coupled_coordinates_function>{function}</coupled_coordinates_function>"

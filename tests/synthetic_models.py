@@ -107,9 +107,7 @@ def _frames_model() -> str:
     joints = [
         x.joint("FreeJoint", "base", GROUND, A, [x.coordinate(f"f{i}") for i in range(6)]),
         x.joint("PinJoint", "hinge", "/bodyset/a/nested", B, [x.coordinate("hinge_q")], offsets=False),
-        x.joint(
-            "BallJoint", "ball", "/loose", C, [x.coordinate(f"ball{i}") for i in range(3)], offsets=False
-        ),
+        x.joint("BallJoint", "ball", "/loose", C, [x.coordinate(f"ball{i}") for i in range(3)], offsets=False),
         x.joint("GimbalJoint", "other", "/stand", D, [x.coordinate(f"g{i}") for i in range(3)]),
     ]
     markers = [
@@ -156,9 +154,7 @@ def _backwards(kind: str) -> str:
 
 
 # OpenSim itself dies of a ScapulothoracicJoint that runs backwards.
-BACKWARDS_MODELS: dict[str, str] = {
-    kind: _backwards(kind) for kind in _JOINTS if kind != "ScapulothoracicJoint"
-}
+BACKWARDS_MODELS: dict[str, str] = {kind: _backwards(kind) for kind in _JOINTS if kind != "ScapulothoracicJoint"}
 
 
 def _couplers(translation: bool) -> str:
@@ -208,7 +204,30 @@ _LOCKED = x.document(
     constraints=[x.coupler("of_locked", "base_q", "u1", x.linear(0.5, 0.1))],
 )
 
+
+def _left_out() -> str:
+    """What a file may leave out: coordinates, axes, functions (absent, empty, without a name), offsets, ranges."""
+
+    def bare(label: str, inside: str) -> str:
+        return f'<TransformAxis name="{label}">{inside}</TransformAxis>'
+
+    first = (
+        bare("rotation1", "<coordinates>absent</coordinates><axis>1 0 0</axis>")
+        + bare("rotation2", "<coordinates>empty</coordinates><axis>0 1 0</axis><function />")
+        + bare("translation2", f"<coordinates>direct</coordinates><axis>0 1 0</axis>{x.linear(0.5, 0.1)}")
+    )
+    named = x.linear(1, 0).replace("<LinearFunction>", '<LinearFunction name="function">')
+    second = bare("rotation1", "<axis>0 1 0</axis>") + bare("rotation2", f"<coordinates>named</coordinates>{named}")
+    joints = [
+        x.joint("PinJoint", "hip", GROUND, A),
+        x.joint("CustomJoint", "one", A, B, [], f"<SpatialTransform>{first}</SpatialTransform>"),
+        x.joint("CustomJoint", "two", B, C, [x.coordinate("named")], f"<SpatialTransform>{second}</SpatialTransform>"),
+    ]
+    return x.document(joints, ["a", "b", "c"])
+
+
 OTHER_MODELS: dict[str, str] = {
+    "left_out": _left_out(),
     "frames": _frames_model(),
     "disordered": _disordered(),
     "couplers": _couplers(translation=False),

@@ -222,7 +222,7 @@ class TreeKinematics(nn.Module):
         if self.n_translations == 0:
             return pre.expand(-1, -1, moves.shape[1])
         moves = self.growth(moves, scales)
-        return pre + (self.directions @ moves).view(-1, 3, moves.shape[1])
+        return pre + (self.directions @ moves).view(pre.shape[0], 3, moves.shape[1])
 
     def marker_positions(self, poses: BodyPoses, scales: Tensor | None, offsets: Tensor | None) -> Tensor:
         """Markers in ground, shape (n_markers, 3, B) [m]; offsets (n_markers, 3, B or 1) in body axes [m]."""

@@ -99,6 +99,8 @@ class FunctionTable(nn.Module):
         Returns:
             Values, shape (n, B).
         """
+        if not self.size:
+            return rows.new_zeros(0, rows.shape[1])
         x = self._argument_values(rows)
         a, b = self.n_linear, self.n_linear + self.n_pieces
         parts = []

@@ -56,12 +56,8 @@ def coordinate_jacobian(model: OsimModel, q: Tensor, scales: Tensor | None = Non
     """
     state = _State(model, q, scales, None)
     n = len(model.coordinate_names)
-    identity = torch.eye(n, dtype=q.dtype, device=q.device)[:, None, :, None].expand(
-        -1, -1, -1, state.batch_size
-    )
-    return state.leading(
-        _tables(model.tree, state.kinematics, q).attribute(identity, state)[:, 0].transpose(0, 1)
-    )
+    identity = torch.eye(n, dtype=q.dtype, device=q.device)[:, None, :, None].expand(-1, -1, -1, state.batch_size)
+    return state.leading(_tables(model.tree, state.kinematics, q).attribute(identity, state)[:, 0].transpose(0, 1))
 
 
 class _State:
@@ -77,9 +73,7 @@ class _State:
         self.values = self.kinematics.functions(self.rows)
         self.nodes = self.kinematics.node_poses(self.values, self.scales)
         rows = self.kinematics.body_rows
-        bodies = BodyPoses(
-            self.nodes.rotation.index_select(0, rows), self.nodes.position.index_select(0, rows)
-        )
+        bodies = BodyPoses(self.nodes.rotation.index_select(0, rows), self.nodes.position.index_select(0, rows))
         self.markers = self.kinematics.marker_positions(bodies, self.scales, forward._offsets)
 
 
@@ -236,9 +230,7 @@ class _Tables(nn.Module):
             angle = state.values.index_select(0, self.middle_first)[:, None]
             along, across, rest = self.middle_vectors
             vectors = vectors.index_copy(0, self.middle, along + angle.sin() * across + angle.cos() * rest)
-        ground = torch.eye(3, dtype=vectors.dtype, device=vectors.device)[None, :, :, None].expand(
-            -1, -1, -1, batch
-        )
+        ground = torch.eye(3, dtype=vectors.dtype, device=vectors.device)[None, :, :, None].expand(-1, -1, -1, batch)
         frames = torch.cat([ground, state.nodes.rotation]).index_select(0, self.axis_frames)
         return (frames * vectors[:, None]).sum(2)
 
@@ -246,6 +238,8 @@ class _Tables(nn.Module):
         """Columns by completed coordinates (n_q, ..., ..., B) to columns by the coordinates as given."""
         kinematics = state.kinematics
         tables = list(zip(kinematics.couplers, kinematics.coupled_rows, kinematics.coupler_growth))
+        if not self.n_coordinates:
+            return columns
         parts = list(columns.unbind(0))
         for functions, coupled, growth in reversed(tables):
             slopes = growth(cast(FunctionTable, functions).derivative(state.rows), state.scales)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from biopose_sim.errors import InputError
@@ -20,16 +22,22 @@ from biopose_sim.osim import schema
 from biopose_sim.osim.functions import sine_function, to_scalar_function
 
 _EYE = np.eye(3)
-_NOTHING = FixedTransform(_EYE, np.zeros((3, 3)), UNSCALED)
+_ZERO = np.zeros((3, 3))
+_NOTHING = FixedTransform(_EYE, _ZERO, UNSCALED)
 _HALF_PI = np.pi / 2.0
 
 
 def body_fixed_xyz_to_matrix(angles: schema.Vec3) -> Array:
     """Rotation matrix (3, 3), Rx @ Ry @ Rz, of body-fixed X-Y-Z angles [rad]."""
-    return (
-        axis_rotation(_EYE[0], angles[0])
-        @ axis_rotation(_EYE[1], angles[1])
-        @ axis_rotation(_EYE[2], angles[2])
+    if not any(angles):
+        return _EYE
+    (sx, sy, sz), (cx, cy, cz) = map(math.sin, angles), map(math.cos, angles)
+    return np.array(
+        [
+            [cy * cz, -cy * sz, sy],
+            [cx * sz + sx * sy * cz, cx * cz - sx * sy * sz, -sx * cy],
+            [sx * sz - cx * sy * cz, sx * cz + cx * sy * sz, cx * cy],
+        ]
     )
 
 
@@ -59,21 +67,20 @@ class _Builder:
         self.source = model.path or model.name
         self.body_index = {body.name: i for i, body in enumerate(model.bodies)}
         self.coordinate_index = {c.name: i for i, c in enumerate(model.coordinates)}
+        self.frames: dict[schema.Frame, FixedTransform] = {}
         self.nodes: list[Node] = []
         self.node_of_body: dict[str, int] = {schema.GROUND: -1}
 
     def build(self) -> KinematicTree:
         waiting = list(self.model.joints)
         while waiting:
-            placed = [joint for joint in waiting if self._place(joint)]
-            if not placed:
+            left = [joint for joint in waiting if not self._place(joint)]
+            if len(left) == len(waiting):
                 self._refuse_unconnected(waiting)
-            waiting = [joint for joint in waiting if joint not in placed]
+            waiting = left
         loose = [b.name for b in self.model.bodies if b.name not in self.node_of_body]
         if loose:
-            raise InputError(
-                self.source, f"no joint holds the body {loose[0]!r}", "connect every body by a joint"
-            )
+            raise InputError(self.source, f"no joint holds the body {loose[0]!r}", "connect every body by a joint")
         n_markers = len(self.model.markers)
         fixed = [self._frame(m.frame, m.location) for m in self.model.markers]
         centers = [self._frame(j.child) for j in self.model.joints]
@@ -121,12 +128,16 @@ class _Builder:
 
     def _frame(self, frame: schema.Frame, location: schema.Vec3 | None = None) -> FixedTransform:
         """Pose of a frame (or of a point in it) in its body; offsets scale component-wise with the body."""
-        rotation, matrix = _EYE, np.zeros((3, 3))
-        offsets = frame.offsets if location is None else (*frame.offsets, (location, (0.0, 0.0, 0.0)))
-        for translation, orientation in offsets:
-            matrix = matrix + rotation @ np.diag(translation)
-            rotation = rotation @ body_fixed_xyz_to_matrix(orientation)
-        return FixedTransform(rotation, matrix, self._body(frame.body))
+        found = self.frames.get(frame)
+        if found is None:
+            rotation, matrix = _EYE, _ZERO
+            for translation, orientation in frame.offsets:
+                matrix = matrix + rotation * translation
+                rotation = rotation @ body_fixed_xyz_to_matrix(orientation)
+            found = self.frames[frame] = FixedTransform(rotation, matrix, self._body(frame.body))
+        if location is None:
+            return found
+        return FixedTransform(found.rotation, found.matrix + found.rotation * location, found.body)
 
     def _body(self, name: str) -> int:
         return UNSCALED if name == schema.GROUND else self.body_index[name]
@@ -137,14 +148,12 @@ class _Builder:
             return self._scapulothoracic(joint, parent, inverse_child)
         operations = [self._operation(TRANSLATION, axis, parent.body) for axis in joint.translations]
         if joint.type == "EllipsoidJoint":
-            operations += self._ellipsoid(
-                joint.radii or (0.0, 0.0, 0.0), joint.coordinates, parent.body, (0, 1, 2)
-            )
+            operations += self._ellipsoid(joint.radii or (0.0, 0.0, 0.0), joint.coordinates, parent.body, (0, 1, 2))
         operations += [self._operation(ROTATION, axis, UNSCALED) for axis in joint.rotations]
         return [(parent, [op for op in operations if not _is_nothing(op)], inverse_child)]
 
     def _operation(self, kind: int, axis: schema.TransformAxis, body: int) -> Operation:
-        direction = np.array(axis.axis) / np.linalg.norm(axis.axis)
+        direction = np.array(axis.axis) / math.hypot(*axis.axis)
         owner = f"{self.source}: axis of {', '.join(axis.coordinates) or 'a joint'}"
         function = to_scalar_function(axis.function, owner)
         scale_body = body if kind == TRANSLATION and axis.scales else UNSCALED
@@ -215,9 +224,7 @@ class _Builder:
         ordered: list[Dependence] = []
         while waiting:
             ready = [
-                i
-                for i, c in waiting.items()
-                if not any(self.coordinate_index[n] in waiting for n in c.independents)
+                i for i, c in waiting.items() if not any(self.coordinate_index[n] in waiting for n in c.independents)
             ]
             if not ready:
                 names = ", ".join(repr(c.name) for c in list(waiting.values())[:3])
@@ -266,10 +273,7 @@ def _translations_first(link: _Link) -> list[_Link]:
             groups.append([])
         groups[-1].append(operation)
     last = len(groups) - 1
-    return [
-        (pre if i == 0 else _NOTHING, group, post if i == last else _NOTHING)
-        for i, group in enumerate(groups)
-    ]
+    return [(pre if i == 0 else _NOTHING, group, post if i == last else _NOTHING) for i, group in enumerate(groups)]
 
 
 def _is_nothing(operation: Operation) -> bool:

@@ -15,11 +15,10 @@ from biopose_sim.osim.xml import (
     number,
     numbers,
     objects,
-    parse_document,
+    parse_kinematics,
     read_bytes,
     text,
     vector,
-    without_forces,
 )
 
 FIRST_READABLE_VERSION = 40000
@@ -36,12 +35,12 @@ def read_osim(path: str | Path) -> schema.Model:
     """
     path = Path(path)
     data = read_bytes(path)
-    root = parse_document(without_forces(data), path)
+    root = parse_kinematics(data, path)
     version = _version(root, path)
     if version < FIRST_READABLE_VERSION:
         from biopose_sim.osim.upgrade import upgraded_document
 
-        root = parse_document(without_forces(upgraded_document(path, version)), path)
+        root = parse_kinematics(upgraded_document(path, version), path)
     return parse_model(root, path, version)
 
 
@@ -62,9 +61,7 @@ def parse_model(root: Element, source: Path, version: int) -> schema.Model:
     _refuse_duplicates([j.name for j in joints], "joint", source)
     _refuse_duplicates([c.name for c in coordinates], "coordinate", source)
     couplers, loops, off = _constraints(model, components, {c.name for c in coordinates}, source)
-    markers = tuple(
-        _marker(e, path, frames, source) for path, e in _members(model, components, "MarkerSet", "Marker")
-    )
+    markers = tuple(_marker(e, path, frames, source) for path, e in _members(model, components, "MarkerSet", "Marker"))
     _refuse_duplicates([m.name for m in markers], "marker", source)
     return schema.Model(
         model.get("name", source.stem),
@@ -80,9 +77,7 @@ def parse_model(root: Element, source: Path, version: int) -> schema.Model:
     )
 
 
-def _members(
-    model: Element, components: list[Element], set_tag: str, ending: str
-) -> list[tuple[str, Element]]:
+def _members(model: Element, components: list[Element], set_tag: str, ending: str) -> list[tuple[str, Element]]:
     """Absolute paths and elements of a set and of the model's loose components of the same kind."""
     folder = f"/{set_tag.lower()}/"
     found = [(folder + e.get("name", ""), e) for e in objects(model, set_tag)]
@@ -112,9 +107,7 @@ def _refuse_duplicates(names: list[str], kind: str, source: Path) -> None:
 def _body(element: Element, source: Path) -> schema.Body:
     inertia = numbers(element, "inertia", source, (0.0,) * 6)
     if len(inertia) != 6:
-        raise InputError(
-            source, f"<inertia> of {element.get('name')!r} has {len(inertia)} numbers", "six are needed"
-        )
+        raise InputError(source, f"<inertia> of {element.get('name')!r} has {len(inertia)} numbers", "six are needed")
     return schema.Body(
         element.get("name", ""),
         number(element, "mass", source, 0.0),
@@ -158,9 +151,7 @@ def _coupler(element: Element, coordinates: set[str], source: Path) -> schema.Co
             )
     node = held_function(element, "coupled_coordinates_function")
     if node is None:
-        raise InputError(
-            source, f"coupler {name!r} has no function", "give it a coupled_coordinates_function"
-        )
+        raise InputError(source, f"coupler {name!r} has no function", "give it a coupled_coordinates_function")
     function = parse_function(node, f"coupler {name!r}", source)
     check_arguments(function, len(independents), f"coupler {name!r}", source)
     return schema.CoordinateCoupler(
