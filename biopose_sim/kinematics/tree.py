@@ -56,9 +56,7 @@ class Operation:
 
     def scale(self, scales: Array) -> float:
         """Factor of the operation's value for scales of shape (n_bodies, 3)."""
-        return (
-            1.0 if self.scale_body == UNSCALED else float(np.dot(self.scale_weights, scales[self.scale_body]))
-        )
+        return 1.0 if self.scale_body == UNSCALED else float(np.dot(self.scale_weights, scales[self.scale_body]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +87,7 @@ class Dependence:
 
     def scale(self, scales: Array) -> float:
         """Factor of the value for scales of shape (n_bodies, 3)."""
-        return (
-            1.0 if self.scale_body == UNSCALED else float(np.dot(self.scale_weights, scales[self.scale_body]))
-        )
+        return 1.0 if self.scale_body == UNSCALED else float(np.dot(self.scale_weights, scales[self.scale_body]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,9 +174,7 @@ class KinematicTree:
                 n,
                 pre=fixed(n.pre),
                 post=fixed(n.post),
-                operations=tuple(
-                    replace(op, function=op.function.scaled(op.scale(s))) for op in n.operations
-                ),
+                operations=tuple(replace(op, function=op.function.scaled(op.scale(s))) for op in n.operations),
             )
             for n in self.nodes
         )

@@ -51,12 +51,8 @@ def parse_function(element: Element, owner: str, source: Path) -> schema.Functio
     if kind == "MultiplierFunction":
         inner = held_function(element)
         if inner is None:
-            raise InputError(
-                source, f"the MultiplierFunction of {owner} multiplies nothing", "give it a function"
-            )
-        return schema.MultiplierFunction(
-            number(element, "scale", source, 1.0), parse_function(inner, owner, source)
-        )
+            raise InputError(source, f"the MultiplierFunction of {owner} multiplies nothing", "give it a function")
+        return schema.MultiplierFunction(number(element, "scale", source, 1.0), parse_function(inner, owner, source))
     raise InputError(source, f"{owner} uses the function type {kind}", f"supported are {SUPPORTED}")
 
 
@@ -88,9 +84,7 @@ def _points(element: Element, owner: str, source: Path) -> tuple[tuple[float, ..
         )
     strictly = element.tag == "GCVSpline"
     if any(b < a or (strictly and a == b) for a, b in pairwise(x)):
-        raise InputError(
-            source, f"the x values of the {element.tag} of {owner} do not increase", "sort its points"
-        )
+        raise InputError(source, f"the x values of the {element.tag} of {owner} do not increase", "sort its points")
     return x, y
 
 
@@ -106,9 +100,7 @@ def _linear(element: Element, owner: str, source: Path) -> schema.LinearFunction
 def _step(element: Element, owner: str, source: Path) -> schema.StepFunction:
     start, end, start_value, end_value = (number(element, tag, source, default) for tag, default in _STEP)
     if start == end:
-        raise InputError(
-            source, f"the StepFunction of {owner} starts and ends at {start:g}", "they must differ"
-        )
+        raise InputError(source, f"the StepFunction of {owner} starts and ends at {start:g}", "they must differ")
     if start > end:
         return schema.StepFunction(end, start, end_value, start_value)
     return schema.StepFunction(start, end, start_value, end_value)

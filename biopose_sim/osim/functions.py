@@ -87,9 +87,7 @@ def sine_function(
     weights: tuple[float, ...], amplitude: float, omega: float, phase: float, offset: float = 0.0
 ) -> ScalarFunction:
     """amplitude * sin(omega * sum(weights * coordinates) + phase) + offset."""
-    return ScalarFunction(
-        weights, np.empty(0), np.zeros(1), np.zeros((1, 1)), (amplitude, omega, phase, offset)
-    )
+    return ScalarFunction(weights, np.empty(0), np.zeros(1), np.zeros((1, 1)), (amplitude, omega, phase, offset))
 
 
 @lru_cache(maxsize=4096)
@@ -140,9 +138,7 @@ def _simm_spline(x: Array, y: Array) -> ScalarFunction:
     inner = np.column_stack([y, b, c, d])[: n - 1]
     below = np.array([[y[0], b[0], 0.0, 0.0]])
     above = np.array([[y[-1], b[-1], 0.0, 0.0]])
-    return ScalarFunction(
-        (1.0,), x, np.concatenate([x[:1], x[:-1], x[-1:]]), np.concatenate([below, inner, above])
-    )
+    return ScalarFunction((1.0,), x, np.concatenate([x[:1], x[:-1], x[-1:]]), np.concatenate([below, inner, above]))
 
 
 def _simm_coefficients(x: Array, y: Array) -> tuple[Array, Array, Array]:

@@ -161,9 +161,7 @@ def _kinematics(file: schema.Model, dependent: set[str]) -> list[str]:
         said.append(f"ignores the constraints {_listed(names)}, which are switched off in the file")
     prescribed = [c.name for c in file.coordinates if c.prescribed]
     if prescribed:
-        said.append(
-            f"ignores the prescribed motion of {_listed(prescribed)}: they are coordinates like others"
-        )
+        said.append(f"ignores the prescribed motion of {_listed(prescribed)}: they are coordinates like others")
     return said
 
 
@@ -205,6 +203,4 @@ def _table(rows: Iterable[Sequence[str]]) -> list[str]:
     """Lines of aligned cells."""
     listed = list(rows)
     widths = [max(len(row[i]) for row in listed) for i in range(len(listed[0]))] if listed else []
-    return [
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in listed
-    ]
+    return ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in listed]

@@ -130,9 +130,7 @@ def _radii(element: Element, tag: str, name: str, source: Path) -> schema.Vec3:
 
 def _custom(element: Element, name: str, coordinates: tuple[str, ...], source: Path) -> dict[str, Any]:
     spatial = element.find("SpatialTransform")
-    found = (
-        {} if spatial is None else {axis.get("name", ""): axis for axis in spatial.iterfind("TransformAxis")}
-    )
+    found = {} if spatial is None else {axis.get("name", ""): axis for axis in spatial.iterfind("TransformAxis")}
     axes = tuple(
         _transform_axis(found[label], f"axis {label} of joint {name!r}", source)
         if label in found
@@ -174,9 +172,7 @@ def _axis_function(element: Element, names: tuple[str, ...], owner: str, source:
     if element.find("function") is None or not names:
         return _NOTHING
     if len(names) > 1:
-        raise InputError(
-            source, f"{owner} names several coordinates but no function", "give it a function of them"
-        )
+        raise InputError(source, f"{owner} names several coordinates but no function", "give it a function of them")
     return IDENTITY
 
 
@@ -184,9 +180,7 @@ def _coordinate(element: Element, name: str, joint: schema.Joint, source: Path) 
     kind = _motion_type(joint, name)
     low_high = numbers(element, "range", source, _DEFAULT_RANGE, unbounded=True)
     if len(low_high) != 2 or not low_high[0] <= low_high[1]:
-        raise InputError(
-            source, f"the range of coordinate {name!r} is {low_high}", "lowest and highest are needed"
-        )
+        raise InputError(source, f"the range of coordinate {name!r} is {low_high}", "lowest and highest are needed")
     prescribed_function = element.find("prescribed_function")
     return schema.Coordinate(
         name=name,
@@ -213,10 +207,6 @@ def _motion_type(joint: schema.Joint, name: str) -> schema.MotionType:
         for axis in axes:
             # OpenSim looks at the first slope only, also for a function of several coordinates.
             f = axis.function
-            if (
-                name in axis.coordinates
-                and isinstance(f, schema.LinearFunction)
-                and abs(f.coefficients[0]) == 1.0
-            ):
+            if name in axis.coordinates and isinstance(f, schema.LinearFunction) and abs(f.coefficients[0]) == 1.0:
                 kind = pure
     return kind

@@ -113,9 +113,7 @@ def test_marker_jacobian(load: Callable[[str], OsimModel], name: str) -> None:
     assert relative(jacobian, central_difference(f, q)) <= TOLERANCE
 
 
-@pytest.mark.parametrize(
-    "name", ["other_couplers", "other_coupled_translation", "other_locked", "joint_FreeJoint"]
-)
+@pytest.mark.parametrize("name", ["other_couplers", "other_coupled_translation", "other_locked", "joint_FreeJoint"])
 def test_coordinate_jacobian(load: Callable[[str], OsimModel], name: str) -> None:
     model = load(name)
     q, scales, _ = point_inputs(model, 3)

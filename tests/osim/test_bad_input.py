@@ -44,8 +44,7 @@ CASES: dict[str, tuple[str, str]] = {
     ),
     "function_type": (
         x.document([custom("<MagicFunction></MagicFunction>")], ["a"]),
-        "axis rotation1 of joint 'hip' uses the function type MagicFunction; "
-        f"supported are {SUPPORTED_FUNCTIONS}",
+        f"axis rotation1 of joint 'hip' uses the function type MagicFunction; supported are {SUPPORTED_FUNCTIONS}",
     ),
     "empty": ("", "the file is empty; an OpenSim XML file is needed"),
     "text": ("hello", "not XML (syntax error: line 1, column 0); an OpenSim XML file is needed"),
@@ -102,8 +101,7 @@ CASES: dict[str, tuple[str, str]] = {
     "nameless": (one_pin('name="q"', 'name=""'), "a coordinate has no name; every one needs a name"),
     "unknown_frame": (
         x.document([x.joint("PinJoint", "hip", "/ground", "/bodyset/pelvi", offsets=False)], ["pelvis"]),
-        "joint 'hip' is attached to '/bodyset/pelvi', which is no body or frame of the model "
-        "(did you mean 'pelvis'?)",
+        "joint 'hip' is attached to '/bodyset/pelvi', which is no body or frame of the model (did you mean 'pelvis'?)",
     ),
     "marker_on_unknown_frame": (
         x.document([PIN], ["a"], [x.marker("m", "/bodyset/zzz", (0, 0, 0))]),
@@ -195,9 +193,7 @@ CASES: dict[str, tuple[str, str]] = {
         "the x values of the SimmSpline of axis rotation1 of joint 'hip' do not increase; sort its points",
     ),
     "smoothing_spline": (
-        x.document(
-            [custom(x.gcv_spline(2, range(8), range(8), "<error_variance>0.1</error_variance>"))], ["a"]
-        ),
+        x.document([custom(x.gcv_spline(2, range(8), range(8), "<error_variance>0.1</error_variance>"))], ["a"]),
         "the GCVSpline of axis rotation1 of joint 'hip' has error_variance 0.1, a smoothing fit; "
         "an interpolating one (error_variance 0) is needed",
     ),

@@ -46,9 +46,7 @@ def _joint(kind: str, name: str, parent: str, coordinate: str, more: str = "") -
     )
 
 
-def _axis(
-    label: str, direction: str, name: str = "", function: str = "<Constant><value>0</value></Constant>"
-) -> str:
+def _axis(label: str, direction: str, name: str = "", function: str = "<Constant><value>0</value></Constant>") -> str:
     return (
         f'<TransformAxis name="{label}"><coordinates>{name}</coordinates><axis>{direction}</axis>'
         f"<function>{function}</function></TransformAxis>"
@@ -107,9 +105,7 @@ def test_without_opensim(old_file: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_refused_by_opensim(old_file: Path) -> None:
     old_file.write_text(OLD.replace("<parent_body>thigh", "<parent_body>thing"), encoding="utf-8")
-    with pytest.raises(
-        InputError, match=r"of version 30000, and OpenSim, which was to upgrade it, (refused|died)"
-    ):
+    with pytest.raises(InputError, match=r"of version 30000, and OpenSim, which was to upgrade it, (refused|died)"):
         OsimModel.from_file(old_file)
 
 
