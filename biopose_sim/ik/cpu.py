@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from biopose_sim.ik.kernel import Workspace, cost_of, derive, workspace
-from biopose_sim.ik.newton import StepSpace, inverse_diagonal, solve_frames, step_space
+from biopose_sim.ik.newton import COLD, OWN, WARM, StepSpace, inverse_diagonal, solve_frames, step_space
 from biopose_sim.ik.problem import IKProblem
 from biopose_sim.ik.program import Program
 from biopose_sim.ik.types import Array, BoolArray, IntArray
@@ -66,10 +66,13 @@ class CpuEngine:
         *,
         movable: BoolArray | None = None,
         warm: bool = False,
+        own: bool = False,
         max_iterations: int | None = None,
-        space: tuple[Workspace, StepSpace] | None = None,
     ) -> None:
-        """Solve the frames in ``order``, each starting from the one before; the first from its row of ``sweep``."""
+        """Solve the frames in ``order``, each starting from the one before; the first from its row of ``sweep``.
+
+        ``warm``: the first frame stays as it is. ``own``: each frame starts from its own row.
+        """
         p = self.problem
         solve_frames(
             self.program, sweep.coordinates, p.targets, p.visible, p.weights,
@@ -77,20 +80,17 @@ class CpuEngine:
             np.ones(self.program.n_free, dtype=bool) if movable is None else movable,
             p.largest, p.floor, p.config.tolerance,
             p.config.max_iterations if max_iterations is None else max_iterations,
-            order, warm, sweep.cost, sweep.iterations, sweep.converged, sweep.points, *(space or self._scratch()),
+            order, OWN if own else WARM if warm else COLD,
+            sweep.cost, sweep.iterations, sweep.converged, sweep.points, *self._scratch(),
         )  # fmt: skip
 
     def solve_each(self, sweep: Sweep) -> None:
         """Solve every frame from its own row of ``sweep``."""
-        parts = np.array_split(np.arange(len(sweep.cost)), min(self.n_threads, len(sweep.cost)))
-
-        def run(frames: IntArray) -> None:
-            space = self._scratch()
-            for frame in frames:
-                self.solve(sweep, np.array([frame]), space=space)
-
-        with ThreadPoolExecutor(len(parts)) as pool:
-            list(pool.map(run, parts))
+        n_frames = len(sweep.cost)
+        n_parts = max(1, min(self.n_threads, n_frames // _FRAMES_PER_THREAD))
+        parts = np.array_split(np.arange(n_frames), n_parts)
+        with ThreadPoolExecutor(n_parts) as pool:
+            list(pool.map(lambda order: self.solve(sweep, order, own=True), parts))
 
     def solve_starts(self, starts: Array, frame: int, movable: BoolArray | None = None) -> Sweep:
         """Solve one frame from several starts (S, n); row s of the answer belongs to start s."""
@@ -106,7 +106,7 @@ class CpuEngine:
             solve_frames(
                 self.program, sweep.coordinates, targets, visible, p.weights, goals, p.goal_weight, p.low, p.high,
                 everything, p.largest, p.floor, p.config.tolerance, p.config.max_iterations,
-                np.array([s]), False, sweep.cost, sweep.iterations, sweep.converged, sweep.points, *space,
+                np.array([s]), COLD, sweep.cost, sweep.iterations, sweep.converged, sweep.points, *space,
             )  # fmt: skip
         return sweep
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from biopose_sim.ik.kernel import _jit, cost_of, derive
 from biopose_sim.ik.program import Array
 
+COLD, WARM, OWN = 0, 1, 2
 _BOUND_ROUNDS = 12
 _FIRST_DAMPING, _MOST_NEWTON_DAMPING = 1e-6, 1e-2  # relative to the matrix diagonal
 _FLAT = 1e-11  # relative decrease of the cost that is none
@@ -142,9 +143,7 @@ def _newton_step(p, q, target, weights, goal, goal_weight, low, high, movable, f
             s.active[j] = movable[j] and not pressed
             s.border[j] = 0.0
             s.damping[j] = floor[j] + more * (abs(w.matrix[j, j]) + floor[j])
-        if factor(p, w.matrix, s.active, s.damping, s.lower) and _bounded_solution(
-            p, q, g, w.matrix, low, high, s
-        ):
+        if factor(p, w.matrix, s.active, s.damping, s.lower) and _bounded_solution(p, q, g, w.matrix, low, high, s):
             return newton, more
         if newton and 0.0 < more < _MOST_NEWTON_DAMPING:
             more *= 10.0
@@ -231,12 +230,12 @@ def solve_frames(
     """Solve frames in ``order``, each started from those solved before it.
 
     Args:
-        coordinates: (T, n_free), written; row ``order[0]`` is the start unless ``warm`` frames are given.
+        coordinates: (T, n_free), written; row ``order[0]`` is the start.
         targets: (T, M, 3) [m]; a marker counts where ``visible`` (T, M).
         weights: (M,).
         goals: (T or 1, n_free) wanted values with ``goal_weight`` (n_free,), relative to the frame's marker weight.
         order: frames to solve, neighbours in sequence.
-        warm: whether frame ``order[0]`` is only a start and stays as it is.
+        warm: COLD, WARM (frame ``order[0]`` is only a start and stays as it is) or OWN (each from its own row).
     """
     n = p.n_free
     frame_weights = np.empty(len(weights))
@@ -247,9 +246,11 @@ def solve_frames(
     before = -1
     for step in range(len(order)):
         frame = order[step]
-        if step == 0 and warm:
+        if step == 0 and warm == WARM:
             previous = frame
             continue
+        if warm == OWN:
+            previous = before = -1
         total = 0.0
         for m in range(len(weights)):
             frame_weights[m] = weights[m] if visible[frame, m] else 0.0

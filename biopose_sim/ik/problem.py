@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from biopose_sim.errors import InputError, near_matches
-from biopose_sim.ik.program import ReducedProblem, reduce_problem
+from biopose_sim.ik.program import Program, ReducedProblem, reduce_problem
 from biopose_sim.ik.types import Array, BoolArray, CoordinateTarget, IKConfig, KinematicsResult
 from biopose_sim.io import Trial
 from biopose_sim.kinematics.model import OsimModel
 
 # Damping per unit of marker weight [m^2 / rad^2 and 1], far below any curvature that markers cause.
 _TURN_FLOOR, _MOVE_FLOOR = 1e-11, 1e-9
+_WEAK_PRIOR = 1e-5  # [m^2 / rad^2]
 _LARGEST_TURN, _LARGEST_MOVE = 0.8, 2.0  # of one step [rad], [m]
 
 
@@ -75,7 +76,7 @@ def build_problem(model: OsimModel, trial: Trial, config: IKConfig) -> IKProblem
     ]
     if unseen:
         warnings.append(f"no marker determines {_listed(unseen)}: held at the default value")
-    goals, goal_weight = _goals(model, trial, config, free, weights)
+    goals, goal_weight = _goals(model, trial, config, reduced)
     bounded = tree.clamped[free] & config.respect_ranges
     translational = np.array([model.motion_types[j] == "translational" for j in free], dtype=bool)
     targets = np.ascontiguousarray(trial.markers[:, columns], dtype=np.float64)
@@ -147,15 +148,15 @@ def _match_markers(
     )
 
 
-def _goals(
-    model: OsimModel, trial: Trial, config: IKConfig, free: np.ndarray, weights: Array
-) -> tuple[Array, Array]:
+def _goals(model: OsimModel, trial: Trial, config: IKConfig, reduced: ReducedProblem) -> tuple[Array, Array]:
     """Wanted values and their weights in OpenSim's proportion: sum w r^2 / (2 sum w) + W (q - q0)^2 / 2."""
+    free = reduced.free
     name_of = [model.coordinate_names[j] for j in free]
     targets: list[CoordinateTarget | None] = [config.coordinate_targets.get(n) for n in name_of]
     varying = any(t is not None and np.ndim(t.value) > 0 for t in targets)
     goals = np.zeros((len(trial.time) if varying else 1, len(free)))
-    goal_weight = np.zeros(len(free))
+    goal_weight = np.where(root_columns(reduced.program), 0.0, config.prior)
+    goals[:] = model.tree.defaults[free]
     for k, target in enumerate(targets):
         if target is None:
             continue
@@ -168,6 +169,40 @@ def _goals(
             )
         goals[:, k], goal_weight[k] = value, target.weight
     return goals, goal_weight
+
+
+def with_weak_prior(problem: IKProblem) -> IKProblem:
+    """The problem with joints drawn towards rest at least a little: a well-behaved first solution."""
+    weight = np.where(_wanted(problem), 0.0, np.where(root_columns(problem.reduced.program), 0.0, _WEAK_PRIOR))
+    return replace(problem, goal_weight=np.maximum(problem.goal_weight, weight))
+
+
+def without_prior(problem: IKProblem) -> IKProblem:
+    """The problem with no other goals than the coordinate targets of the configuration."""
+    return replace(problem, goal_weight=np.where(_wanted(problem), problem.goal_weight, 0.0))
+
+
+def drawn_to(problem: IKProblem, motion: Array) -> IKProblem:
+    """The problem with all coordinates but those with targets drawn to a motion (T, n) by the prior's weight."""
+    wanted = _wanted(problem)
+    return replace(
+        problem,
+        goals=np.where(wanted, problem.goals, motion),
+        goal_weight=np.where(wanted, problem.goal_weight, problem.config.prior),
+    )
+
+
+def _wanted(problem: IKProblem) -> BoolArray:
+    names = problem.model.coordinate_names
+    return np.array([names[j] in problem.config.coordinate_targets for j in problem.reduced.free], dtype=bool)
+
+
+def root_columns(program: Program) -> BoolArray:
+    """Which free coordinates move the first node of the tree, shape (n,)."""
+    root = np.zeros(program.n_free, dtype=bool)
+    if len(program.node_parent):
+        root[program.entry_free[program.entry_ptr[0] : program.entry_ptr[1]]] = True
+    return root
 
 
 def to_result(

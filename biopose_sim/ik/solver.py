@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from biopose_sim.errors import InputError
 from biopose_sim.ik.branches import to_rest_branch, unwind
 from biopose_sim.ik.cpu import CpuEngine, Sweep
-from biopose_sim.ik.problem import IKProblem, build_problem, to_result
+from biopose_sim.ik.problem import IKProblem, build_problem, drawn_to, to_result, with_weak_prior, without_prior
 from biopose_sim.ik.start import best_frame, find_start
 from biopose_sim.ik.types import IKConfig, KinematicsResult
 from biopose_sim.io import Trial
@@ -42,11 +44,7 @@ def solve_ik(model: OsimModel, trial: Trial, config: IKConfig | None = None) -> 
     if config.engine != "kernel":
         raise InputError("IKConfig.engine", f"is {config.engine!r}", "'kernel' or 'torch' is needed")
     engine = CpuEngine(problem)
-    sweep = solve_all_frames(engine)
-    if config.smoothness > 0.0:
-        from biopose_sim.ik.smoothing import smooth
-
-        smooth(engine, sweep)
+    sweep = _smooth_frames(engine) if config.smoothness > 0.0 else solve_all_frames(engine)
     return to_result(
         problem,
         sweep.coordinates,
@@ -57,6 +55,18 @@ def solve_ik(model: OsimModel, trial: Trial, config: IKConfig | None = None) -> 
     )
 
 
+def _smooth_frames(engine: CpuEngine) -> Sweep:
+    """The smooth motion and, with a prior, the frames' own solutions as far as they are drawn to it."""
+    from biopose_sim.ik.smoothing import smooth
+
+    problem = engine.problem
+    sweep = solve_all_frames(CpuEngine(with_weak_prior(problem)))
+    smooth(CpuEngine(without_prior(problem)), sweep)
+    if problem.config.prior > 0.0:
+        CpuEngine(drawn_to(problem, sweep.coordinates)).solve_each(sweep)
+    return sweep
+
+
 def solve_all_frames(engine: CpuEngine) -> Sweep:
     """Solve from a few anchors outwards, then mend what a bad start or a gap has spoilt."""
     problem = engine.problem
@@ -65,7 +75,7 @@ def solve_all_frames(engine: CpuEngine) -> Sweep:
     n_anchors = engine.n_anchors(n_frames)
     bounds = np.linspace(0, n_frames, n_anchors + 1).astype(int)
     anchors = []
-    for first, last in zip(bounds[:-1], bounds[1:]):
+    for first, last in itertools.pairwise(bounds):
         frame = best_frame(problem.visible, problem.weights, (first + last) // 2, (first, last))
         sweep.coordinates[frame], _ = find_start(engine, frame)
         engine.solve(sweep, np.array([frame]))
@@ -80,7 +90,7 @@ def solve_all_frames(engine: CpuEngine) -> Sweep:
 
 def _close_seams(engine: CpuEngine, sweep: Sweep, anchors: list[int]) -> None:
     """Where two stretches meet with different solutions, let the better one run into the other."""
-    for left, right in zip(anchors, anchors[1:]):
+    for left, right in itertools.pairwise(anchors):
         border = (left + right) // 2
         if border + 1 < len(sweep.cost):
             _run_on(engine, sweep, border, 1)

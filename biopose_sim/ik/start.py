@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 
 from biopose_sim.ik.cpu import CpuEngine
+from biopose_sim.ik.problem import root_columns
 from biopose_sim.ik.types import Array, BoolArray
 
 _GOOD_FIT = 0.03  # weighted rms marker distance [m] below which a pose is believed at once
@@ -32,7 +33,7 @@ def find_start(engine: CpuEngine, frame: int) -> tuple[Array, float]:
     rest = problem.start
     seen = problem.visible[frame]
     total = float(problem.weights[seen].sum())
-    root = _root_coordinates(engine)
+    root = root_columns(engine.program)
     good = 0.5 * total * _GOOD_FIT**2
     best, best_cost = rest, np.inf
     for seeds in (_few_turns(engine, rest, root), _many_turns(engine, rest, root)):
@@ -60,15 +61,6 @@ def _best(engine: CpuEngine, starts: Array, frame: int) -> tuple[Array, float]:
     equal = np.flatnonzero(sweep.cost <= lowest * (1.0 + 1e-6) + 1e-15)
     winner = equal[np.argmin(distance[equal])]
     return sweep.coordinates[winner].copy(), float(sweep.cost[winner])
-
-
-def _root_coordinates(engine: CpuEngine) -> BoolArray:
-    """Coordinates that move the first node of the tree."""
-    program = engine.program
-    root = np.zeros(program.n_free, dtype=bool)
-    if len(program.node_parent):
-        root[program.entry_free[program.entry_ptr[0] : program.entry_ptr[1]]] = True
-    return root
 
 
 def _turning(engine: CpuEngine, root: BoolArray) -> list[int]:

@@ -36,8 +36,15 @@ class IKConfig:
         weights: weight per marker name; a marker that is not named gets ``default_weight``, 0 leaves it out.
         default_weight: weight of the markers that ``weights`` does not name.
         coordinate_targets: wanted values per coordinate name.
-        smoothness: weight [m^2/rad^2 at 100 Hz] of the squared change of the coordinates' rate of change
-            between neighbouring frames; 0 solves every frame for itself.
+        smoothness: weight s [m^2/rad^2] of the second differences over frames: minimises
+            sum_t (cost_t / marker weight) + s sum_t |q_{t+1} - 2 q_t + q_{t-1}|^2, with s stated for 100 Hz (at a
+            rate f it is multiplied with (f / 100 Hz)^4, so that the meaning stays); 0 solves every frame for itself.
+            A coordinate that 1 m^2 / rad^2 of mean squared marker motion determines (1e-2: a hip) passes
+            frequencies up to about 16 Hz (curvature / s)^(1/4); 1e-5 hardly touches what markers determine.
+        prior: weight [m^2/rad^2] of a pull of the coordinates towards the smooth motion, where ``smoothness``
+            gives one, else of the joints towards their defaults, in OpenSim's normalisation as a coordinate
+            target. It decides what markers determine badly: at 1e-5 a direction in which markers move 3 mm per
+            radian counts half.
         free: coordinates to move although the model locks them; the model file stays as it is.
         respect_ranges: keep clamped coordinates inside their range.
         max_iterations: per frame and start.
@@ -51,6 +58,7 @@ class IKConfig:
     default_weight: float = 1.0
     coordinate_targets: Mapping[str, CoordinateTarget] = field(default_factory=dict)
     smoothness: float = 0.0
+    prior: float = 0.0
     free: tuple[str, ...] = ()
     respect_ranges: bool = True
     max_iterations: int = 60

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 import biopose_sim as bp
-from biopose_sim.ik.fit import FitConfig, choose_frames
+from biopose_sim.ik.fit import FitConfig
+from biopose_sim.ik.fit_frames import choose_frames
 from biopose_sim.ik.setup_files import read_ik_setup
+from biopose_sim.ik.types import IKConfig
 from biopose_sim.io import read_trc
 from biopose_sim.paths import default_model_path
 from biopose_sim.synthetic import gait_coordinates, markers_from_coordinates, random_anthropometry, static_pose
@@ -91,10 +93,11 @@ def test_moved_tracking_markers_are_found(generic: bp.OsimModel, person: dict) -
 
 
 def test_frames_are_spread_over_trials(generic: bp.OsimModel, person: dict) -> None:
-    frames = choose_frames(generic, person["trials"], FitConfig(max_frames=30))
-    assert frames.n_frames == 30
-    few = choose_frames(generic, person["trials"], FitConfig(max_frames=1000))
-    assert few.n_frames == sum(t.n_frames for t in person["trials"])
+    frames = choose_frames(generic, person["trials"], IKConfig(), 30)
+    assert frames.trial.n_frames == 30
+    assert [p.stop - p.start for p in frames.parts] == [15, 15]
+    every = choose_frames(generic, person["trials"], IKConfig(), 1000)
+    assert every.trial.n_frames == sum(t.n_frames for t in person["trials"])
 
 
 def test_trials_are_needed(generic: bp.OsimModel) -> None:
