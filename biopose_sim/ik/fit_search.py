@@ -22,6 +22,9 @@ _ROUNDS = 8  # of the search, with spreads estimated in between
 _FIRST_INDEPENDENT = 30.0  # frames, before anything is known of their correlation
 _LARGEST_STEP = 0.2  # of a logarithmic scale
 _LEAST_SD = 1e-3  # [m]; no marker is better placed or measured than this
+# Tracking markers of a generic model may sit anywhere on their segment; landmarks may not, for they tell the
+# fit how segments are turned (a pelvis whose markers may slide can tilt freely).
+_MOST_TIMES = (10.0, 1.5)  # the assumed spread: tracking, landmarks
 _PRIOR_MARKERS = 0.5  # how many markers' worth the assumed spread of offsets counts
 
 
@@ -158,7 +161,8 @@ class FitSearch:
         for kind in (0, 1):
             own = expected[self.landmark == bool(kind)]
             total = _PRIOR_MARKERS * prior_sd[kind] ** 2 + own.sum()
-            self.offset_sd[kind] = max(float(np.sqrt(total / (_PRIOR_MARKERS + len(own)))), _LEAST_SD)
+            sd = float(np.sqrt(total / (_PRIOR_MARKERS + len(own))))
+            self.offset_sd[kind] = min(max(sd, _LEAST_SD), _MOST_TIMES[kind] * prior_sd[kind])
         self._set_precisions()
         return bool(np.abs(np.log(np.array([self.marker_sd, *self.offset_sd]) / before)).max() > 0.1)
 
