@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from biopose_sim.ik.kernel import Workspace, cost_of, derive, workspace
-from biopose_sim.ik.newton import COLD, OWN, WARM, StepSpace, inverse_diagonal, solve_frames, step_space
+from biopose_sim.ik.newton import COLD, OWN, WARM, StepSpace, inverse_diagonal, refresh_frames, solve_frames, step_space
 from biopose_sim.ik.problem import IKProblem
 from biopose_sim.ik.program import Program
 from biopose_sim.ik.types import Array, BoolArray, IntArray
@@ -119,6 +119,14 @@ class CpuEngine:
         with ThreadPoolExecutor(min(self.n_threads, len(stretches))) as pool:
             list(pool.map(lambda order: self.solve(sweep, order, warm=True), stretches))
 
+    def refresh(self, sweep: Sweep) -> None:
+        """Recompute costs and marker points of all frames from their coordinates."""
+        p = self.problem
+        refresh_frames(
+            self.program, sweep.coordinates, p.targets, p.visible, p.weights, p.goals, p.goal_weight,
+            sweep.cost, sweep.points, workspace(self.program),
+        )  # fmt: skip
+
     def n_anchors(self, n_frames: int) -> int:
         """How many starts keep all threads busy: each serves one stretch before and one after it."""
         busy = min(self.n_threads, max(1, n_frames // _FRAMES_PER_THREAD))
@@ -127,13 +135,14 @@ class CpuEngine:
     def sensitivity(self, coordinates: Array) -> Array:
         """Change of each free coordinate per 1 mm of marker error, rms over sampled frames, (n,) [rad | m]."""
         p, n = self.problem, self.program.n_free
+        goal_weight = np.maximum(p.goal_weight - p.hold, 0.0)
         frames = np.unique(np.linspace(0, len(coordinates) - 1, _SENSITIVITY_FRAMES).astype(int))
         w, variances = workspace(self.program), []
         for frame in frames:
             weights = np.where(p.visible[frame], p.weights, 0.0)
             q, goal = coordinates[frame], p.goals[frame if len(p.goals) > 1 else 0]
-            cost_of(self.program, q, p.targets[frame], weights, goal, p.goal_weight * weights.sum(), w)
-            derive(self.program, q, p.targets[frame], weights, goal, p.goal_weight * weights.sum(), False, w)
+            cost_of(self.program, q, p.targets[frame], weights, goal, goal_weight * weights.sum(), w)
+            derive(self.program, q, p.targets[frame], weights, goal, goal_weight * weights.sum(), False, w)
             variances.append(_noise_variance(self.program, w.matrix, weights))
         return 1e-3 * np.sqrt(np.mean(variances, axis=0)) if n else np.zeros(0)
 

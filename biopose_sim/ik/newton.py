@@ -13,6 +13,7 @@ from biopose_sim.ik.program import Array
 COLD, WARM, OWN = 0, 1, 2
 _BOUND_ROUNDS = 12
 _FIRST_DAMPING, _MOST_NEWTON_DAMPING = 1e-6, 1e-2  # relative to the matrix diagonal
+_LITTLE, _NOTHING = 1e-9, 1e-12  # expected decrease, relative and per marker weight [m^2], to stop after
 _FLAT = 1e-11  # relative decrease of the cost that is none
 _LEAP = 0.3  # change between frames [rad | m] that is no speed
 _RELATIVE_FLOOR = 1e-13  # a smaller decrease of the cost is rounding
@@ -168,6 +169,9 @@ def solve_frame(
     for j in range(n):
         q[j] = min(max(q[j], low[j]), high[j])
     cost = cost_of(p, q, target, weights, goal, goal_weight, w)
+    nothing = 0.0
+    for m in range(len(weights)):
+        nothing += _NOTHING * weights[m]
     extra = 0.0
     for iteration in range(max_iterations):
         newton = False
@@ -204,6 +208,8 @@ def solve_frame(
         cost = new_cost
         if newton and extra <= _FIRST_DAMPING and largest <= 100.0 * tolerance:
             # Newton converges quadratically: the next step would be far below the tolerance.
+            return cost, iteration + 1, True
+        if expected <= _LITTLE * cost + nothing:
             return cost, iteration + 1, True
         if gain > 0.3 * expected:
             extra = 0.0 if extra <= _FIRST_DAMPING else extra * 0.1
@@ -284,3 +290,17 @@ def solve_frames(
                 points[frame, m, i] = w.points[m, i]
         before = previous
         previous = frame
+
+
+@_jit
+def refresh_frames(p, q, targets, visible, weights, goals, goal_weight, cost, points, w):
+    """Cost and marker points of each frame for the coordinates q (T, n_free), as :func:`solve_frames` leaves them."""
+    seen = np.empty(len(weights))
+    for t in range(len(q)):
+        total = 0.0
+        for m in range(len(weights)):
+            seen[m] = weights[m] if visible[t, m] else 0.0
+            total += seen[m]
+        goal = goals[t if len(goals) > 1 else 0]
+        cost[t] = cost_of(p, q[t], targets[t], seen, goal, goal_weight * total, w)
+        points[t] = w.points

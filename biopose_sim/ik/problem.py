@@ -14,7 +14,7 @@ from biopose_sim.kinematics.model import OsimModel
 
 # Damping per unit of marker weight [m^2 / rad^2 and 1], far below any curvature that markers cause.
 _TURN_FLOOR, _MOVE_FLOOR = 1e-11, 1e-9
-_WEAK_PRIOR = 1e-5  # [m^2 / rad^2]
+_WEAK_PRIOR, _HOLD = 1e-5, 1e-8  # [m^2 / rad^2]
 _LARGEST_TURN, _LARGEST_MOVE = 0.8, 2.0  # of one step [rad], [m]
 
 
@@ -26,6 +26,7 @@ class IKProblem:
         targets: measured markers, shape (T, M, 3) [m], NaN where missing; visible (T, M).
         weights: shape (M,).
         goals: wanted coordinate values, shape (T or 1, n); goal_weight (n,), per unit of marker weight.
+        hold: the part of ``goal_weight`` that holds what no marker determines at its default, shape (n,).
         low, high: bounds, shape (n,); infinite where a coordinate is not clamped.
         floor: least damping per unit of marker weight, shape (n,).
         largest: largest change of one step, shape (n,).
@@ -41,6 +42,7 @@ class IKProblem:
     weights: Array
     goals: Array
     goal_weight: Array
+    hold: Array
     low: Array
     high: Array
     floor: Array
@@ -77,7 +79,8 @@ def build_problem(model: OsimModel, trial: Trial, config: IKConfig) -> IKProblem
     if unseen:
         warnings.append(f"no marker determines {_listed(unseen)}: held at the default value")
     goals, goal_weight = _goals(model, trial, config, reduced)
-    bounded = tree.clamped[free] & config.respect_ranges
+    hold = _hold(model, config, reduced, weights, warnings)
+    bounded = tree.clamped[free] & config.respect_ranges & ~_turning_root(model, reduced)
     translational = np.array([model.motion_types[j] == "translational" for j in free], dtype=bool)
     targets = np.ascontiguousarray(trial.markers[:, columns], dtype=np.float64)
     return IKProblem(
@@ -90,7 +93,8 @@ def build_problem(model: OsimModel, trial: Trial, config: IKConfig) -> IKProblem
         visible=np.isfinite(targets).all(axis=2),
         weights=weights,
         goals=goals,
-        goal_weight=goal_weight,
+        goal_weight=np.maximum(goal_weight, hold),
+        hold=np.where(goal_weight > 0.0, 0.0, hold),
         low=np.where(bounded, tree.ranges[free, 0], -np.inf),
         high=np.where(bounded, tree.ranges[free, 1], np.inf),
         floor=np.where(translational, _MOVE_FLOOR, _TURN_FLOOR),
@@ -179,7 +183,7 @@ def with_weak_prior(problem: IKProblem) -> IKProblem:
 
 def without_prior(problem: IKProblem) -> IKProblem:
     """The problem with no other goals than the coordinate targets of the configuration."""
-    return replace(problem, goal_weight=np.where(_wanted(problem), problem.goal_weight, 0.0))
+    return replace(problem, goal_weight=np.where(_wanted(problem), problem.goal_weight, problem.hold))
 
 
 def drawn_to(problem: IKProblem, motion: Array) -> IKProblem:
@@ -205,6 +209,30 @@ def root_columns(program: Program) -> BoolArray:
     return root
 
 
+def _turning_root(model: OsimModel, reduced: ReducedProblem) -> BoolArray:
+    """Rotations of a root that floats freely: where a person faces has no limit, shape (n,)."""
+    root = root_columns(reduced.program)
+    rotational = np.array([model.motion_types[j] == "rotational" for j in reduced.free], dtype=bool)
+    floats = (root & rotational).sum() == 3 and (root & ~rotational).sum() == 3
+    return root & rotational & floats
+
+
+def _hold(
+    model: OsimModel, config: IKConfig, reduced: ReducedProblem, weights: Array, warnings: list[str]
+) -> Array:
+    """Weights (n,) that hold coordinates at their default which the markers leave open in every pose."""
+    from biopose_sim.ik.gaps import undetermined
+
+    free = reduced.free
+    fixed = np.array([model.coordinate_names[j] in config.coordinate_targets for j in free], dtype=bool)
+    start = np.clip(model.tree.defaults[free], *model.tree.ranges[free].T)
+    left_open = undetermined(reduced.program, start, weights, fixed)
+    if left_open.any():
+        names = [model.coordinate_names[j] for j in free[left_open]]
+        warnings.append(f"the markers do not determine {_listed(names)}: drawn to the default value")
+    return np.where(left_open, _HOLD, 0.0)
+
+
 def to_result(
     problem: IKProblem,
     solution: Array,
@@ -218,6 +246,7 @@ def to_result(
     model, reduced = problem.model, problem.reduced
     coordinates = complete_coordinates(model, reduced, solution)
     n_q = len(model.coordinate_names)
+    warnings = (*warnings, *_left_ranges(problem, solution))
     everywhere = np.full(n_q, np.inf)
     everywhere[reduced.free] = sensitivity
     free = np.zeros(n_q, dtype=bool)
@@ -238,6 +267,17 @@ def to_result(
         free=free,
         warnings=(*problem.warnings, *warnings),
     )
+
+
+def _left_ranges(problem: IKProblem, solution: Array) -> list[str]:
+    """A warning for the root's clamped rotations that leave their range."""
+    tree, free = problem.model.tree, problem.reduced.free
+    low, high = tree.ranges[free].T
+    outside = ((solution < low - 1e-6) | (solution > high + 1e-6)).any(axis=0) & tree.clamped[free]
+    names = [problem.model.coordinate_names[j] for j in free[outside]]
+    if not names or not problem.config.respect_ranges:
+        return []
+    return [f"{_listed(names)} leave the range that the model clamps them to: widen it where the motion is shown"]
 
 
 def complete_coordinates(model: OsimModel, reduced: ReducedProblem, solution: Array) -> Array:

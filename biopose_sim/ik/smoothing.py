@@ -37,16 +37,7 @@ def smooth(engine: CpuEngine, sweep: Sweep) -> None:
         ).solve()
     sweep.coordinates[:first] = sweep.coordinates[first]
     sweep.coordinates[last:] = sweep.coordinates[last - 1]
-    refresh(engine, sweep)
-
-
-def refresh(engine: CpuEngine, sweep: Sweep) -> None:
-    """Recompute marker points and costs of all frames from the coordinates."""
-    p = engine.problem
-    _refresh(
-        engine.program, sweep.coordinates, p.targets, p.visible, p.weights, p.goals, p.goal_weight,
-        sweep.cost, sweep.points, workspace(engine.program),
-    )  # fmt: skip
+    engine.refresh(sweep)
 
 
 class _Window:
@@ -252,17 +243,3 @@ def _solve_band(band, right):
             total -= band[j, a] * right[j + a]
         right[j] = total / band[j, 0]
     return True
-
-
-@njit(cache=True, fastmath=_FLAGS, nogil=True)
-def _refresh(p, q, targets, visible, weights, goals, goal_weight, cost, points, w):
-    """Cost and marker points of each frame, as the solver leaves them."""
-    seen = np.empty(len(weights))
-    for t in range(len(q)):
-        total = 0.0
-        for m in range(len(weights)):
-            seen[m] = weights[m] if visible[t, m] else 0.0
-            total += seen[m]
-        goal = goals[t if len(goals) > 1 else 0]
-        cost[t] = cost_of(p, q[t], targets[t], seen, goal, goal_weight * total, w)
-        points[t] = w.points

@@ -9,6 +9,7 @@ import numpy as np
 from biopose_sim.errors import InputError
 from biopose_sim.ik.branches import to_rest_branch, unwind
 from biopose_sim.ik.cpu import CpuEngine, Sweep
+from biopose_sim.ik.gaps import bridge
 from biopose_sim.ik.problem import IKProblem, build_problem, drawn_to, to_result, with_weak_prior, without_prior
 from biopose_sim.ik.start import best_frame, find_start
 from biopose_sim.ik.types import IKConfig, KinematicsResult
@@ -45,6 +46,7 @@ def solve_ik(model: OsimModel, trial: Trial, config: IKConfig | None = None) -> 
         raise InputError("IKConfig.engine", f"is {config.engine!r}", "'kernel' or 'torch' is needed")
     engine = CpuEngine(problem)
     sweep = _smooth_frames(engine) if config.smoothness > 0.0 else solve_all_frames(engine)
+    warnings = bridge(engine, sweep)
     return to_result(
         problem,
         sweep.coordinates,
@@ -52,6 +54,7 @@ def solve_ik(model: OsimModel, trial: Trial, config: IKConfig | None = None) -> 
         sweep.converged,
         sweep.iterations,
         engine.sensitivity(sweep.coordinates),
+        tuple(warnings),
     )
 
 

@@ -11,6 +11,7 @@ from biopose_sim.ik.problem import root_columns
 from biopose_sim.ik.types import Array, BoolArray
 
 _GOOD_FIT = 0.03  # weighted rms marker distance [m] below which a pose is believed at once
+_FINE_FIT = 0.004  # above which other poses of the joints are tried
 _FULL_TRIES = 4
 _RANDOM_TRIES = 12
 
@@ -46,7 +47,7 @@ def find_start(engine: CpuEngine, frame: int) -> tuple[Array, float]:
                 break
         if best_cost <= good:
             break
-    if best_cost > good:
+    if best_cost > 0.5 * total * _FINE_FIT**2:
         q, cost = _best(engine, _random_poses(engine, best, root), frame)
         if cost < best_cost:
             best, best_cost = q, cost

@@ -37,7 +37,9 @@ def room(model: OsimModel, widest: float = 0.6) -> tuple[np.ndarray, np.ndarray]
     return middle, np.where(tree.locked | tree.dependent, 0.0, half)
 
 
-def smooth_motion(model: OsimModel, n_frames: int, *, rate: float = 100.0, cutoff: float = 2.5, seed: int = 0) -> np.ndarray:
+def smooth_motion(
+    model: OsimModel, n_frames: int, *, rate: float = 100.0, cutoff: float = 2.5, seed: int = 0
+) -> np.ndarray:
     """Band-limited random coordinates inside their ranges, shape (n_frames, n_q) [rad | m]."""
     rng = np.random.default_rng(seed)
     middle, half = room(model)

@@ -14,7 +14,9 @@ from biopose_sim.ik.types import CoordinateTarget, IKConfig
 def _problem(model):
     free = ~(model.tree.locked | model.tree.dependent)
     targets = {n: CoordinateTarget(0.1, 1e-3) for n, f in zip(model.coordinate_names, free) if f}
-    return problem_of(model, trial_of(model, random_poses(model, 1, seed=1), noise=0.02), IKConfig(coordinate_targets=targets))
+    return problem_of(
+        model, trial_of(model, random_poses(model, 1, seed=1), noise=0.02), IKConfig(coordinate_targets=targets)
+    )
 
 
 def _torch_cost(problem, x):

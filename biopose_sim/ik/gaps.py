@@ -1,0 +1,89 @@
+"""What markers cannot say: coordinates that they leave open in every pose, and those unseen for a while."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from biopose_sim.ik.cpu import CpuEngine, Sweep
+from biopose_sim.ik.kernel import cost_of, derive, workspace
+from biopose_sim.ik.program import Program
+from biopose_sim.ik.types import Array, BoolArray
+
+_POSES = 4
+_OPEN = 1e-8  # curvature per unit of marker weight [m^2/rad^2] that is none: 1 mm of error turns by 10 rad
+
+
+def undetermined(program: Program, start: Array, weights: Array, fixed: BoolArray) -> BoolArray:
+    """Free coordinates that markers cannot tell from those above them in the tree, in any pose, shape (n,).
+
+    A pivot of the curvature, eliminated from the root outwards, is what is left for a coordinate when all above
+    it adapt. ``fixed``: coordinates that something else determines.
+    """
+    n = program.n_free
+    rng = np.random.default_rng(0)
+    w, nothing, targets = workspace(program), np.zeros(n), np.zeros((len(weights), 3))
+    open_everywhere = ~fixed
+    for _ in range(_POSES):
+        q = start + rng.uniform(-0.4, 0.4, n)
+        cost_of(program, q, targets, weights, nothing, nothing, w)
+        derive(program, q, targets, weights, nothing, nothing, False, w)
+        curvature = np.tril(w.matrix) + np.tril(w.matrix, -1).T
+        open_everywhere &= _pivots(curvature[::-1, ::-1].copy(), fixed[::-1])[::-1] < _OPEN * weights.mean()
+        if not open_everywhere.any():
+            break
+    return open_everywhere
+
+
+def _pivots(matrix: Array, fixed: BoolArray) -> Array:
+    """Pivots of a symmetric elimination that skips the tiny ones, shape (n,)."""
+    pivots = np.full(len(matrix), np.inf)
+    for k in np.flatnonzero(~fixed):
+        pivots[k] = matrix[k, k]
+        if pivots[k] > 1e-14 * max(matrix.diagonal().max(), 1e-300):
+            column = matrix[k + 1 :, k].copy()
+            matrix[k + 1 :, k + 1 :] -= np.outer(column, column / pivots[k])
+    return pivots
+
+
+def moves_marker(program: Program) -> BoolArray:
+    """Which free coordinate moves which marker, shape (M, n)."""
+    moved = np.zeros((len(program.marker_node), program.n_free), dtype=bool)
+    for marker, node in enumerate(program.marker_node):
+        above = program.ancestor[program.ancestor_ptr[node] : program.ancestor_ptr[node + 1]] if node >= 0 else []
+        for at in [int(node), *above] if node >= 0 else []:
+            moved[marker, program.entry_free[program.entry_ptr[at] : program.entry_ptr[at + 1]]] = True
+    return moved
+
+
+def bridge(engine: CpuEngine, sweep: Sweep) -> list[str]:
+    """Lead coordinates that no measured marker sees in some frames from the frames before to those after.
+
+    No cost changes by that. Before the first and after the last sight they keep their value. Returns warnings.
+    """
+    problem = engine.problem
+    counted = problem.visible & (problem.weights > 0.0)
+    if counted.all():
+        return []
+    seen = counted.astype(np.float32) @ moves_marker(engine.program).astype(np.float32) > 0.0
+    seen[:, problem.goal_weight > 0.0] = True
+    empty = ~counted.any(axis=1)
+    seen[empty] = False
+    names = [problem.model.coordinate_names[j] for j in problem.reduced.free]
+    bridged = []
+    for column in np.flatnonzero(~seen.all(axis=0)):
+        sight = np.flatnonzero(seen[:, column])
+        if len(sight):
+            blind = np.flatnonzero(~seen[:, column])
+            sweep.coordinates[blind, column] = np.interp(blind, sight, sweep.coordinates[sight, column])
+            if len(blind) > empty.sum():
+                bridged.append(names[column])
+    engine.refresh(sweep)
+    warnings = []
+    if empty.any():
+        warnings.append(
+            f"no marker was measured in {empty.sum()} of {len(empty)} frames: bridged from their neighbours"
+        )
+    if bridged:
+        shown = ", ".join(bridged[:8]) + (f" and {len(bridged) - 8} more" if len(bridged) > 8 else "")
+        warnings.append(f"no marker sees {shown} in some frames: bridged from their neighbours")
+    return warnings
