@@ -8,6 +8,7 @@ import numpy as np
 
 from biopose_sim.errors import InputError
 from biopose_sim.ik.branches import to_rest_branch, unwind
+from biopose_sim.ik.checks import check_markers
 from biopose_sim.ik.cpu import CpuEngine, Sweep
 from biopose_sim.ik.gaps import bridge
 from biopose_sim.ik.problem import IKProblem, build_problem, drawn_to, to_result, with_weak_prior, without_prior
@@ -46,7 +47,7 @@ def solve_ik(model: OsimModel, trial: Trial, config: IKConfig | None = None) -> 
         raise InputError("IKConfig.engine", f"is {config.engine!r}", "'kernel' or 'torch' is needed")
     engine = CpuEngine(problem)
     sweep = _smooth_frames(engine) if config.smoothness > 0.0 else solve_all_frames(engine)
-    warnings = bridge(engine, sweep)
+    warnings = bridge(engine, sweep) + _check(problem, sweep)
     return to_result(
         problem,
         sweep.coordinates,
@@ -56,6 +57,13 @@ def solve_ik(model: OsimModel, trial: Trial, config: IKConfig | None = None) -> 
         engine.sensitivity(sweep.coordinates),
         tuple(warnings),
     )
+
+
+def _check(problem: IKProblem, sweep: Sweep) -> list[str]:
+    weight = problem.visible @ problem.weights
+    with np.errstate(divide="ignore", invalid="ignore"):
+        misfit = np.where(weight > 0.0, np.sqrt(2.0 * sweep.cost / weight), np.nan)
+    return check_markers(problem, sweep.points, misfit)
 
 
 def _smooth_frames(engine: CpuEngine) -> Sweep:

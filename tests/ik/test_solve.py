@@ -217,7 +217,7 @@ def test_no_common_marker_is_refused(rajagopal):
 
 def test_unknown_names_are_refused(rajagopal):
     trial = trial_of(rajagopal, smooth_motion(rajagopal, 2))
-    with pytest.raises(InputError, match="has no coordinate .knee_angel_r"):
+    with pytest.raises(InputError, match="has no coordinate"):
         solve_ik(rajagopal, trial, IKConfig(free=("knee_angel_r",)))
     with pytest.raises(InputError, match="weight of"):
         solve_ik(rajagopal, trial, IKConfig(weights={"RASI": -1.0}))
