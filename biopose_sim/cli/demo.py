@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,13 +32,20 @@ from biopose_sim.cli import options
 @click.option(
     "--seconds", type=click.FloatRange(1.0, 600.0), default=4.0, show_default=True, help="Length of the walk."
 )
+@click.option(
+    "--smoothness",
+    type=click.FloatRange(min=0.0),
+    default=0.003,
+    show_default=True,
+    help="Of the motion, as in 'biopose fit'; 0 solves each frame for itself.",
+)
 @click.option("--check/--no-check", default=True, show_default=True, help="Open the results in OpenSim.")
-def command(output: Path, seed: int, noise: float, gaps: float, seconds: float, check: bool) -> None:
+def command(output: Path, **wishes: Any) -> None:
     """Make a person of random size who walks, record markers with noise and gaps, and fit them.
 
     Writes the recordings (.trc) and all that 'biopose fit' writes, with figures (.png), and prints how far
     the result is from the known truth.
     """
-    from biopose_sim.cli.showing import show
+    from biopose_sim.cli.showing import DemoWishes, show
 
-    show(output, seed=seed, noise=1e-3 * noise, gaps=1e-2 * gaps, seconds=seconds, check=check)
+    show(output, DemoWishes(**wishes))

@@ -27,6 +27,7 @@ from biopose_sim.cli import options
 @click.option("--mass", type=click.FloatRange(min=0.0, min_open=True), metavar="KG", help="Mass of the person.")
 @click.option("--symmetric/--no-symmetric", default=True, show_default=True, help="Both sides share their size.")
 @options.smoothness
+@options.prior
 @options.free
 @options.threads
 @options.model_markers

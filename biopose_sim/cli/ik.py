@@ -25,6 +25,7 @@ from biopose_sim.cli import options
 )
 @click.option("--time", "span", nargs=2, type=float, metavar="START END", help="Frames to solve [s].")
 @options.smoothness
+@options.prior
 @options.free
 @options.threads
 @options.model_markers

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import click
 import numpy as np
 
 from biopose_sim.errors import InputError
@@ -99,18 +100,35 @@ def setup_config(setup: IKSetup, model: OsimModel, trials: Sequence[Trial]) -> I
     return replace(tasks, coordinates=still).config(model, trials[0].time, None, setup.path)
 
 
-def with_options(
-    config: IKConfig,
-    *,
-    weights: tuple[Mapping[str, float], float] | None = None,
-    smoothness: float = 0.0,
-    free: Sequence[str] = (),
-    threads: int = 0,
-) -> IKConfig:
-    """The configuration with what the command line adds."""
-    if weights is not None:
-        config = replace(config, weights=weights[0], default_weight=weights[1])
-    return replace(config, smoothness=smoothness, free=(*config.free, *free), threads=threads)
+@dataclass(frozen=True, kw_only=True)
+class SolverWishes:
+    """What the command line says of the solver; see ``options``."""
+
+    setup: Path | None = None
+    weights: Path | None = None
+    markers: Path | None = None
+    smoothness: float = 0.0
+    prior: float = 0.0
+    free: tuple[str, ...] = ()
+    threads: int = 0
+
+    def check(self) -> None:
+        """Complain of wishes that contradict each other."""
+        if self.setup is not None and self.weights is not None:
+            raise click.UsageError("--setup and --weights both give weights: name one")
+
+    def applied(self, config: IKConfig) -> IKConfig:
+        """The configuration with these wishes."""
+        if self.weights is not None:
+            weights, default_weight = read_weights(self.weights)
+            config = replace(config, weights=weights, default_weight=default_weight)
+        free = (*config.free, *self.free)
+        return replace(config, smoothness=self.smoothness, prior=self.prior, free=free, threads=self.threads)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that were named."""
+        return [path for path in (self.setup, self.weights, self.markers) if path is not None]
 
 
 def unlocked_coordinates(model: OsimModel, config: IKConfig) -> list[str]:

@@ -23,7 +23,14 @@ smoothness = click.option(
     type=click.FloatRange(min=0.0),
     default=0.0,
     show_default=True,
-    help="Weight of smooth motion.",
+    help="Weight of smooth motion; 0.003 suits walking with noisy markers, 0 solves each frame for itself.",
+)
+prior = click.option(
+    "--prior",
+    type=click.FloatRange(min=0.0),
+    default=0.0,
+    show_default=True,
+    help="Pull on what markers hardly determine, towards the smooth motion or the default pose; 1e-5 is gentle.",
 )
 free = click.option("--free", multiple=True, metavar="NAME", help="Coordinate to move though the model locks it.")
 threads = click.option(

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 
 from biopose_sim.cli import inputs, outcome
@@ -27,22 +26,16 @@ from biopose_sim.osim.writer import export_osim
 from biopose_sim.paths import default_model_path
 
 
-@dataclass(frozen=True)
-class Wishes:
+@dataclass(frozen=True, kw_only=True)
+class Wishes(inputs.SolverWishes):
     """The command line of ``biopose fit``; see its help."""
 
     trials: Sequence[Path]
     output: Path
     model: Path | None = None
-    setup: Path | None = None
     scale_setup: Path | None = None
-    weights: Path | None = None
-    markers: Path | None = None
     mass: float | None = None
     symmetric: bool = True
-    smoothness: float = 0.0
-    free: tuple[str, ...] = ()
-    threads: int = 0
     model_markers: bool = False
     report: bool = True
 
@@ -81,6 +74,7 @@ class Run:
 def fit_person(wishes: Wishes, known: Known | None = None) -> Run:
     """Do what ``biopose fit`` does, without a word."""
     start = time.perf_counter()
+    wishes.check()
     with Progress() as progress, ResultFolder(wishes.output) as folder:
         progress("reading")
         trials = inputs.load_trials(wishes.trials)
@@ -112,15 +106,10 @@ def _read_model(wishes: Wishes) -> tuple[OsimModel, Path]:
 
 
 def _configuration(wishes: Wishes, model: OsimModel, trials: Sequence[Trial]) -> IKConfig:
-    if wishes.setup is not None and wishes.weights is not None:
-        raise click.UsageError("--setup and --weights both give weights: name one")
     config = IKConfig()
     if wishes.setup is not None:
         config = inputs.setup_config(read_ik_setup(wishes.setup), model, trials)
-    weights = None if wishes.weights is None else inputs.read_weights(wishes.weights)
-    return inputs.with_options(
-        config, weights=weights, smoothness=wishes.smoothness, free=wishes.free, threads=wishes.threads
-    )
+    return wishes.applied(config)
 
 
 def _fit(wishes: Wishes, model: OsimModel, trials: Sequence[Trial], config: IKConfig) -> Person:
@@ -172,11 +161,10 @@ def _write(
         if wishes.report:
             _write_page(folder.file("report.html"), person, trials, known)
         export.result()
-    named = (wishes.setup, wishes.scale_setup, wishes.weights, wishes.markers)
     write_manifest(
         folder,
         command="fit",
-        inputs=[*wishes.trials, *(path for path in named if path is not None)],
+        inputs=[*wishes.trials, *wishes.files, *([] if wishes.scale_setup is None else [wishes.scale_setup])],
         model=model_path,
         configuration={"ik": config, "symmetric": wishes.symmetric, "mass_kg": person.mass},
         results=person.results,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from biopose_sim.io import read_mot
+from biopose_sim.io import Motion, Trial, read_mot, write_trc
 from biopose_sim.kinematics.model import OsimModel
 from ik_pipeline.opensim_tools import run_ik_setup
 
@@ -37,13 +38,12 @@ class Reopened:
         return f"{self.frames} frames as written, to {self.degrees:.1g}° and {self.millimetres:.1g} mm"
 
 
-def reopen(model: Path, motion: Path, markers: Path) -> Reopened:
+def reopen(model: Path, motion: Path) -> Reopened:
     """Have OpenSim's own tool load model and motion and hold the motion's values.
 
     Args:
         model: an .osim file.
         motion: a .mot file of this model.
-        markers: the .trc file that the motion was solved from.
 
     Raises:
         OpenSimError: OpenSim cannot open one of them.
@@ -54,7 +54,8 @@ def reopen(model: Path, motion: Path, markers: Path) -> Reopened:
     settable = ~(ours.tree.locked | ours.tree.dependent)
     wanted = [name for name, free in zip(ours.coordinate_names, settable) if free]
     with tempfile.TemporaryDirectory(prefix="biopose-") as folder:
-        setup = Path(folder) / "setup.xml"
+        setup, markers = Path(folder) / "setup.xml", Path(folder) / "markers.trc"
+        write_trc(markers, _one_marker(ours, written))
         span = f"{written.time[0]:.8f} {written.time[last]:.8f}"
         _write_setup(setup, model, motion, markers, span, ours.marker_names[0], wanted)
         theirs = run_ik_setup(setup).result
@@ -65,10 +66,17 @@ def reopen(model: Path, motion: Path, markers: Path) -> Reopened:
     return Reopened(len(theirs.time), float(degrees), float(millimetres))
 
 
+def _one_marker(model: OsimModel, motion: Motion) -> Trial:
+    """The model's first marker along the motion: OpenSim's tool wants one."""
+    with torch.no_grad():
+        points = model(torch.from_numpy(motion.coordinates)).markers.numpy()[:, :1]
+    return Trial.checked(motion.name, motion.time, points, model.marker_names[:1])
+
+
 def _write_setup(
     path: Path, model: Path, motion: Path, markers: Path, span: str, marker: str, coordinates: list[str]
 ) -> None:
-    """A setup that ties every coordinate to the motion and, as the tool wants one, a marker loosely."""
+    """A setup that ties every coordinate to the motion, and a marker loosely."""
     root = ET.Element("OpenSimDocument", Version="40000")
     tool = ET.SubElement(root, "InverseKinematicsTool", name="reopen")
     files = {"model_file": model, "marker_file": markers, "coordinate_file": motion}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -26,27 +26,43 @@ PANELS = (
 )
 
 
-def show(output: Path, *, seed: int, noise: float, gaps: float, seconds: float, check: bool) -> None:
+@dataclass(frozen=True)
+class DemoWishes:
+    """The command line of ``biopose demo``: noise in mm, gaps in percent."""
+
+    seed: int
+    noise: float
+    gaps: float
+    seconds: float
+    smoothness: float
+    check: bool
+
+
+def show(output: Path, wishes: DemoWishes) -> None:
     """Make the person, fit, draw, compare and print; see ``biopose demo --help``."""
     start = time.perf_counter()
     model = default_model_path()
     with ResultFolder(output) as folder, Progress() as progress:
         progress("making a walking person")
-        walker = make_walker(model, seed=seed, noise=noise, gaps=gaps, seconds=seconds)
+        walker = make_walker(
+            model, seed=wishes.seed, noise=1e-3 * wishes.noise, gaps=1e-2 * wishes.gaps, seconds=wishes.seconds
+        )
         for trial in walker.trials:
             write_trc(folder.file(f"{trial.name}.trc"), trial)
     recordings = [output / f"{trial.name}.trc" for trial in walker.trials]
     notes = [
-        f"The person is made up: size drawn at random (seed {seed}), normative gait, marker noise of "
-        f"{1e3 * noise:g} mm per axis and {100 * gaps:g} % of the markers missing. The truth is dashed."
+        f"The person is made up: size drawn at random (seed {wishes.seed}), normative gait, marker noise of "
+        f"{wishes.noise:g} mm per axis and {wishes.gaps:g} % of the markers missing. The truth is dashed.",
+        f"The motion is smooth by a weight of {wishes.smoothness:g}; 0 would solve each frame for itself.",
     ]
     known = Known("A walking person of known size and motion", walker.coordinates, walker.scales, notes)
-    run = fit_person(Wishes(trials=recordings, output=output, model=model), known)
+    fit = Wishes(trials=recordings, output=output, model=model, smoothness=wishes.smoothness)
+    run = fit_person(fit, known)
     walk = run.person.results[-1]
     with Progress() as progress:
         progress("drawing")
         pictures = _draw(output, run, walk, walker)
-        opened = _opened(progress, run, output, walker) if check else None
+        opened = _opened(progress, run, output) if wishes.check else None
     tell(replace(run, files=[*recordings, *run.files, *pictures], seconds=time.perf_counter() - start))
     _compare(run, walk, walker)
     if opened is not None:
@@ -89,9 +105,9 @@ def _compare(run: Run, walk: KinematicsResult, walker: Walker) -> None:
     click.echo(f"  markers                {to_truth:.2f} mm RMS; {to_measured:.2f} mm from the noisy ones")
 
 
-def _opened(progress: Progress, run: Run, output: Path, walker: Walker) -> str:
+def _opened(progress: Progress, run: Run, output: Path) -> str:
     """Let OpenSim open the model and the motion; returns what it says in a few words."""
     from biopose_sim.cli.reopen import reopen
 
     progress("opening the results in OpenSim")
-    return reopen(run.files[0], output / "walk.mot", output / "walk.trc").text
+    return reopen(run.files[0], output / "walk.mot").text

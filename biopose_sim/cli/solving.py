@@ -22,23 +22,29 @@ from biopose_sim.io import Trial, write_mot
 from biopose_sim.kinematics.model import OsimModel
 
 
-@dataclass(frozen=True)
-class Wishes:
+@dataclass(frozen=True, kw_only=True)
+class Wishes(inputs.SolverWishes):
     """The command line of ``biopose ik``; see its help."""
 
     trials: Sequence[Path] = ()
     model: Path | None = None
     output: Path | None = None
-    setup: Path | None = None
-    weights: Path | None = None
-    markers: Path | None = None
     engine: str = "fit"
     span: tuple[float, float] | None = None
-    smoothness: float = 0.0
-    free: tuple[str, ...] = ()
-    threads: int = 0
     model_markers: bool = False
     report: bool = True
+
+    def check(self) -> None:
+        """Complain of what is missing or contradicts itself."""
+        super().check()
+        if self.setup is None and not self.trials:
+            raise click.UsageError("missing argument 'TRIAL...' (or '--setup')")
+        if self.setup is None and self.model is None:
+            raise click.UsageError("missing option '--model': a scaled model, such as 'biopose fit' makes")
+        if self.output is None and (self.setup is None or self.trials):
+            raise click.UsageError("missing option '-o' / '--output'")
+        if self.engine == "opensim" and (self.smoothness > 0.0 or self.prior > 0.0):
+            raise click.UsageError("OpenSim's solver knows no --smoothness and no --prior")
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,7 @@ class Target:
 def solve_trials(wishes: Wishes) -> tuple[KinematicsResult, ...]:
     """Do what ``biopose ik`` does; returns the results."""
     start = time.perf_counter()
-    if wishes.setup is not None and wishes.weights is not None:
-        raise click.UsageError("--setup and --weights both give weights: name one")
+    wishes.check()
     setup = None if wishes.setup is None else read_ik_setup(wishes.setup)
     target = _target(wishes, setup)
     with Progress() as progress, ResultFolder(target.folder) as folder:
@@ -81,8 +86,7 @@ def solve_trials(wishes: Wishes) -> tuple[KinematicsResult, ...]:
 def _target(wishes: Wishes, setup: IKSetup | None) -> Target:
     if wishes.output is not None:
         return Target(wishes.output)
-    if setup is None or wishes.trials:
-        raise click.UsageError("missing option '-o' / '--output'")
+    assert setup is not None  # checked
     if setup.output_motion_file is None:
         raise InputError(setup.path, "names no <output_motion_file>", "give a folder with -o")
     return Target(setup.output_motion_file.parent, setup.output_motion_file.name)
@@ -91,8 +95,7 @@ def _target(wishes: Wishes, setup: IKSetup | None) -> Target:
 def _model_path(wishes: Wishes, setup: IKSetup | None) -> Path:
     if wishes.model is not None:
         return wishes.model
-    if setup is None:
-        raise click.UsageError("missing option '--model': a scaled model, such as 'biopose fit' makes")
+    assert setup is not None  # checked
     return required_file(setup.model_file, "model_file", setup.path)
 
 
@@ -100,29 +103,22 @@ def _read_trials(wishes: Wishes, setup: IKSetup | None) -> tuple[list[Path], lis
     """The trials and their files: those named, else the setup's, cut to its time range."""
     if wishes.trials:
         sources, trials = list(wishes.trials), inputs.load_trials(wishes.trials)
-    elif setup is not None:
+    else:
+        assert setup is not None  # checked
         sources = [required_file(setup.marker_file, "marker_file", setup.path)]
         trials = [setup.load_trial()]
-    else:
-        raise click.UsageError("missing argument 'TRIAL...' (or '--setup')")
     if wishes.span is not None:
         trials = [trial.crop(*wishes.span) for trial in trials]
     return sources, trials
 
 
 def _configuration(wishes: Wishes, setup: IKSetup | None, model: OsimModel, trial: Trial) -> IKConfig:
-    config = IKConfig() if setup is None else setup.config(model, trial)
-    weights = None if wishes.weights is None else inputs.read_weights(wishes.weights)
-    return inputs.with_options(
-        config, weights=weights, smoothness=wishes.smoothness, free=wishes.free, threads=wishes.threads
-    )
+    return wishes.applied(IKConfig() if setup is None else setup.config(model, trial))
 
 
 def _solve(model: OsimModel, trial: Trial, config: IKConfig, engine: str) -> KinematicsResult:
     if engine == "fit":
         return solve_ik(model, trial, config)
-    if config.smoothness > 0.0:
-        raise click.UsageError("OpenSim's solver knows no --smoothness")
     from ik_pipeline.opensim_tools import run_opensim_ik
 
     return run_opensim_ik(model, trial, config).result
@@ -149,12 +145,11 @@ def _write(
 
         page = folder.file(target.sibling("report.html"))
         write_report(page, title=outcome.title(trials), model=model, results=results, trials=trials)
-    named = (wishes.setup, wishes.weights, wishes.markers)
     write_manifest(
         folder,
         target.sibling("manifest.json"),
         command="ik",
-        inputs=[*sources, *(path for path in named if path is not None)],
+        inputs=[*sources, *wishes.files],
         model=model_path,
         configuration={"engine": wishes.engine, "ik": dict(zip((t.name for t in trials), configs))},
         results=results,
