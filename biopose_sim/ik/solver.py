@@ -39,11 +39,7 @@ def solve_ik(model: OsimModel, trial: Trial, config: IKConfig | None = None) -> 
     if len(trial.time) == 0:
         raise InputError(trial.source or trial.name, "has no frames")
     problem = build_problem(model, trial, config)
-    if config.engine == "torch":
-        from biopose_sim.ik.torch_engine import solve_with_torch
-
-        return solve_with_torch(problem)
-    if config.engine != "kernel":
+    if config.engine not in ("kernel", "torch"):
         raise InputError("IKConfig.engine", f"is {config.engine!r}", "'kernel' or 'torch' is needed")
     engine = CpuEngine(problem)
     sweep = _smooth_frames(engine) if config.smoothness > 0.0 else solve_all_frames(engine)
@@ -80,6 +76,16 @@ def _smooth_frames(engine: CpuEngine) -> Sweep:
 
 def solve_all_frames(engine: CpuEngine) -> Sweep:
     """Solve from a few anchors outwards, then mend what a bad start or a gap has spoilt."""
+    if engine.problem.config.engine == "torch":
+        from biopose_sim.ik.torch_engine import coarse_problem, solve_frames_with_torch
+
+        few, frames = coarse_problem(engine.problem)
+        sweep = solve_frames_with_torch(engine.problem, _solve_outwards(CpuEngine(few)), frames)
+        return _finished(engine, sweep)
+    return _solve_outwards(engine)
+
+
+def _solve_outwards(engine: CpuEngine) -> Sweep:
     problem = engine.problem
     n_frames = len(problem.targets)
     sweep = engine.new_sweep(n_frames)
@@ -94,7 +100,12 @@ def solve_all_frames(engine: CpuEngine) -> Sweep:
     engine.spread(sweep, anchors)
     to_rest_branch(engine, sweep)
     _close_seams(engine, sweep, anchors)
+    return _finished(engine, sweep)
+
+
+def _finished(engine: CpuEngine, sweep: Sweep) -> Sweep:
     _mend(engine, sweep)
+    to_rest_branch(engine, sweep)
     unwind(engine, sweep)
     return sweep
 
