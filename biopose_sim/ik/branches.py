@@ -15,6 +15,8 @@ from biopose_sim.ik.types import Array
 from biopose_sim.kinematics.tree import ROTATION, Node, Operation
 
 _SAME = 1e-6  # relative increase of the cost that counts as none
+_HARDLY = 0.01  # and that is a fair price for going on smoothly
+_LEAP = 0.35  # [rad | m] between a frame and its neighbours
 
 
 class Gimbal(NamedTuple):
@@ -128,3 +130,19 @@ def _periodic_columns(engine: CpuEngine) -> np.ndarray:
         if not plain or not all(float(w).is_integer() for w in weights):
             periodic[program.pattern_free[program.pattern_ptr[k] : program.pattern_ptr[k + 1]]] = False
     return periodic
+
+
+def remove_spikes(engine: CpuEngine, sweep: Sweep) -> None:
+    """Bring single frames that leap away from two neighbours which agree back to them, where the fit hardly suffers."""
+    q = sweep.coordinates
+    if len(q) < 3:
+        return
+    middle = 0.5 * (q[:-2] + q[2:])
+    off = np.abs(q[1:-1] - middle)
+    leaps = (off > _LEAP) & (off > 3.0 * np.abs(q[2:] - q[:-2]))
+    for frame in np.flatnonzero(leaps.any(axis=1)) + 1:
+        start = 0.5 * (sweep.coordinates[frame - 1] + sweep.coordinates[frame + 1])
+        new = engine.solve_starts(start[None], int(frame))
+        nearer = np.abs(new.coordinates[0] - start).max() < 0.5 * np.abs(sweep.coordinates[frame] - start).max()
+        if new.converged[0] and nearer and new.cost[0] <= sweep.cost[frame] * (1.0 + _HARDLY):
+            sweep.take(int(frame), new, 0)

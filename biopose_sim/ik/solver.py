@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from biopose_sim.errors import InputError
-from biopose_sim.ik.branches import to_rest_branch, unwind
+from biopose_sim.ik.branches import remove_spikes, to_rest_branch, unwind
 from biopose_sim.ik.checks import check_markers
 from biopose_sim.ik.cpu import CpuEngine, Sweep
 from biopose_sim.ik.gaps import bridge
@@ -107,6 +107,7 @@ def _finished(engine: CpuEngine, sweep: Sweep) -> Sweep:
     _mend(engine, sweep)
     to_rest_branch(engine, sweep)
     unwind(engine, sweep)
+    remove_spikes(engine, sweep)
     return sweep
 
 
