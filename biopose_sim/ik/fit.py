@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from threadpoolctl import threadpool_limits
+
 from biopose_sim.errors import InputError
 from biopose_sim.ik.fit_frames import choose_frames
 from biopose_sim.ik.fit_search import FitConfig, FitSearch
@@ -65,7 +67,10 @@ def fit(model: OsimModel, trials: Sequence[Trial], config: FitConfig | None = No
     if not trials:
         raise InputError("fit", "no trials were given", "give one or more trials of one person")
     search = FitSearch(model, choose_frames(model, trials, config.ik, config.max_frames), config)
-    objective, converged = search.run()
+    # The matrices are small: on a busy machine the threads of a BLAS wait for each other ten times longer than
+    # they compute.
+    with threadpool_limits(limits=1, user_api="blas"):
+        objective, converged = search.run()
     scales, offsets = search.scales, search.all_offsets
     fitted = model.scale(scales, offsets)
     results = tuple(solve_ik(fitted, trial, config.ik) for trial in trials)
