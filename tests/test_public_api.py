@@ -36,7 +36,7 @@ SIGNATURES = {
     "fit": "model trials config=",
     "export_osim": "model path *mass= *unlock= *name=",
     "io.read_trc": "path",
-    "io.read_c3d": "path *check_events=",
+    "io.read_c3d": "path *up= *keep_prefix=",
     "io.read_trial": "path",
     "io.write_trc": "path trial units=",
     "io.read_mot": "path motion_types=",
@@ -45,8 +45,8 @@ SIGNATURES = {
     "viz.write_report": "path *title *model *results *trials= *truth= *scales= *true_scales= *notes=",
 }
 FIELDS = {
-    "IKConfig": "weights default_weight coordinate_targets smoothness free respect_ranges max_iterations tolerance "
-    "threads engine device",
+    "IKConfig": "weights default_weight coordinate_targets smoothness prior free respect_ranges max_iterations "
+    "tolerance threads engine device",
     "KinematicsResult": "name time coordinates coordinate_names motion_types marker_names marker_weights model_markers "
     "marker_errors converged iterations sensitivity free warnings",
     "Trial": "name time markers marker_names source nominal_rate force_plates analog",
