@@ -6,6 +6,7 @@ over all joints of one depth, which is fast on a CPU and on a GPU and differenti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,10 @@ class BodyPoses:
 class _ScaledVectors(nn.Module):
     """Fixed vectors ``matrix @ scales[body]``, shape (n, 3, B or 1) [m]."""
 
+    matrix: Tensor
+    unscaled: Tensor
+    row: Tensor
+
     def __init__(self, matrices: np.ndarray, bodies: np.ndarray) -> None:
         super().__init__()
         self.register_buffer("matrix", _double(matrices), persistent=False)
@@ -45,7 +50,10 @@ class _ScaledVectors(nn.Module):
 class _Growth(nn.Module):
     """Multiplies values (n, B) by the factors with which they grow with a body."""
 
-    def __init__(self, items: list[Operation] | list[Dependence]) -> None:
+    weights: Tensor
+    rows: Tensor
+
+    def __init__(self, items: Sequence[Operation | Dependence]) -> None:
         super().__init__()
         weights = np.zeros((len(items), 3, 1))
         rows = np.zeros(len(items), dtype=np.int64)
@@ -63,7 +71,24 @@ class _Growth(nn.Module):
 
 
 class TreeKinematics(nn.Module):
-    """The tables of one kinematic tree as buffers, and the forward pass over them."""
+    """The tables of one kinematic tree as buffers, and the forward pass over them.
+
+    Nothing in the forward pass asks a device for a value, so that a GPU is never waited for.
+    """
+
+    parents: Tensor
+    body_rows: Tensor
+    fixed_rows: Tensor
+    fixed_values: Tensor
+    turns: Tensor
+    still: Tensor
+    first_turn: Tensor
+    directions: Tensor
+    marker_rows: Tensor
+    marker_ground: Tensor | None
+    joint_rows: Tensor
+    joint_ground: Tensor | None
+    last_row: Tensor
 
     def __init__(self, tree: KinematicTree) -> None:
         super().__init__()
@@ -83,12 +108,20 @@ class TreeKinematics(nn.Module):
         self._operations([nodes[i] for i in order])
         self._long("body_rows", [position[int(n)] for n in tree.body_node])
         self.markers = _ScaledVectors(tree.marker_matrix, tree.marker_body)
-        self._long("marker_rows", tree.marker_body)
+        self._long("marker_rows", np.maximum(tree.marker_body, 0))
+        self._ground_points("marker_ground", tree.marker_body)
         self.joint_origins = _ScaledVectors(tree.joint_matrix, tree.joint_body)
-        self._long("joint_rows", tree.joint_body)
+        self._long("joint_rows", np.maximum(tree.joint_body, 0))
+        self._ground_points("joint_ground", tree.joint_body)
+        self.register_buffer("last_row", _double([[[0.0], [0.0], [0.0], [1.0]]]), persistent=False)
 
     def _long(self, name: str, values: object) -> None:
         self.register_buffer(name, torch.as_tensor(np.asarray(values, dtype=np.int64)), persistent=False)
+
+    def _ground_points(self, name: str, bodies: np.ndarray) -> None:
+        """Which points are fixed in ground; None where none is, so that nothing has to be looked up later."""
+        on_ground = torch.as_tensor(bodies < 0)[:, None, None] if np.any(bodies < 0) else None
+        self.register_buffer(name, on_ground, persistent=False)
 
     def _coordinates(self, tree: KinematicTree) -> None:
         """Tables that complete the coordinates: couplers in order, locked ones at their default."""
@@ -104,13 +137,15 @@ class TreeKinematics(nn.Module):
         while waiting:
             ready = [d for d in waiting if all(row in known for row, _ in d.argument)]
             self.couplers.append(FunctionTable([d.function for d in ready], [d.argument for d in ready]))
+            self._long(f"coupled_{len(self.coupled_rows)}", [d.coordinate for d in ready])
             self.coupled_rows.append([d.coordinate for d in ready])
             self.coupler_growth.append(_Growth(ready))
             known |= {d.coordinate for d in ready}
             waiting = [d for d in waiting if d.coordinate not in known]
 
     def _operations(self, nodes: list[Node]) -> None:
-        rotations, translations = [], []
+        rotations: list[tuple[Operation, Node | None, Node | None]] = []
+        translations: list[tuple[int, Node, Operation]] = []
         slots: list[list[tuple[int, int]]] = [[], [], [], []]
         for row, node in enumerate(nodes):
             turning = [op for op in node.operations if op.kind == ROTATION]
@@ -161,10 +196,9 @@ class TreeKinematics(nn.Module):
         if len(self.fixed_rows):
             values = self.fixed_values.to(rows.dtype).expand(-1, rows.shape[1])
             rows = rows.index_copy(0, self.fixed_rows, values)
-        for table, coupled, growth in zip(self.couplers, self.coupled_rows, self.coupler_growth):
-            index = torch.tensor(coupled, device=rows.device)
+        for k, (table, growth) in enumerate(zip(self.couplers, self.coupler_growth)):
             values = growth(table(rows), scales)
-            rows = rows.expand(-1, values.shape[1]).index_copy(0, index, values)
+            rows = rows.expand(-1, values.shape[1]).index_copy(0, getattr(self, f"coupled_{k}"), values)
         return rows
 
     def poses(self, rows: Tensor, scales: Tensor | None) -> BodyPoses:
@@ -175,9 +209,7 @@ class TreeKinematics(nn.Module):
             scales: shape (1 + n_bodies, 3, B or 1), first row ones (ground), or None for an unscaled model.
         """
         nodes = self.node_poses(self.functions(rows), scales)
-        return BodyPoses(
-            nodes.rotation.index_select(0, self.body_rows), nodes.position.index_select(0, self.body_rows)
-        )
+        return BodyPoses(nodes.rotation.index_select(0, self.body_rows), nodes.position.index_select(0, self.body_rows))
 
     def node_poses(self, values: Tensor, scales: Tensor | None) -> BodyPoses:
         """Poses of all nodes (by depth) for the values (n_operations, B) of their operations."""
@@ -227,20 +259,18 @@ class TreeKinematics(nn.Module):
     def marker_positions(self, poses: BodyPoses, scales: Tensor | None, offsets: Tensor | None) -> Tensor:
         """Markers in ground, shape (n_markers, 3, B) [m]; offsets (n_markers, 3, B or 1) in body axes [m]."""
         local = self.markers(scales)
-        return _points(poses, self.marker_rows, local if offsets is None else local + offsets)
+        local = local if offsets is None else local + offsets
+        return _points(poses, self.marker_rows, self.marker_ground, local)
 
     def joint_centers(self, poses: BodyPoses, scales: Tensor | None) -> Tensor:
         """Origins of the joints' child frames in ground, shape (n_joints, 3, B) [m]."""
-        return _points(poses, self.joint_rows, self.joint_origins(scales))
+        return _points(poses, self.joint_rows, self.joint_ground, self.joint_origins(scales))
 
 
-def _points(poses: BodyPoses, bodies: Tensor, local: Tensor) -> Tensor:
-    on_ground = bodies < 0
-    rows = bodies.clamp(min=0)
+def _points(poses: BodyPoses, rows: Tensor, on_ground: Tensor | None, local: Tensor) -> Tensor:
+    """Points in ground, shape (n, 3, B); those on ground stay where they are."""
     points = _matvec(poses.rotation.index_select(0, rows), local) + poses.position.index_select(0, rows)
-    if bool(on_ground.any()):
-        points = torch.where(on_ground[:, None, None], local, points)
-    return points
+    return points if on_ground is None else torch.where(on_ground, local, points)
 
 
 def _matmul(a: Tensor, b: Tensor) -> Tensor:

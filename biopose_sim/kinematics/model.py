@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from biopose_sim.errors import InputError
+from biopose_sim.kinematics.fast import FastKinematics, Mode, What, check_mode, default_mode, is_fast
 from biopose_sim.kinematics.forward import BodyPoses, TreeKinematics
 from biopose_sim.kinematics.tree import KinematicTree
 from biopose_sim.kinematics.tree_builder import build_tree
@@ -21,23 +23,36 @@ from biopose_sim.osim.parser import read_osim
 class ForwardKinematics:
     """Result of one forward pass; each part is computed when it is first asked for.
 
-    Attributes:
-        transforms: ground <- body, shape (..., n_bodies, 4, 4) [m], ground frame Y up.
-        markers: marker positions in ground, shape (..., n_markers, 3) [m].
-        joint_centers: origins of the joints' child frames in ground, shape (..., n_joints, 3) [m].
-        coordinates: all coordinates with dependent and locked ones filled in, shape (..., n_q) [rad | m].
+    Positions are in metres in OpenSim's ground frame (Y up).
     """
 
     def __init__(
         self,
         kinematics: TreeKinematics,
-        rows: Tensor,
+        q: Tensor,
         scales: Tensor | None,
         offsets: Tensor | None,
-        batch: torch.Size,
+        fast: FastKinematics | None = None,
     ) -> None:
-        self._kinematics, self._rows, self._scales, self._offsets = kinematics, rows, scales, offsets
-        self._batch = batch
+        self._kinematics, self._fast, self._batch = kinematics, fast, q.shape[:-1]
+        self._given = (
+            q.reshape(self._batch.numel(), q.shape[-1]),
+            _batch_first(scales, self._batch),
+            _batch_first(offsets, self._batch),
+        )
+
+    @cached_property
+    def _rows(self) -> Tensor:
+        return self._given[0].movedim(0, -1)
+
+    @cached_property
+    def _scales(self) -> Tensor | None:
+        s = _batch_last(self._given[1])
+        return None if s is None else torch.cat([s.new_ones(1, 3, s.shape[-1]), s])
+
+    @cached_property
+    def _offsets(self) -> Tensor | None:
+        return _batch_last(self._given[2])
 
     @cached_property
     def _completed(self) -> Tensor:
@@ -50,25 +65,40 @@ class ForwardKinematics:
     def _leading(self, values: Tensor) -> Tensor:
         """Move the batch from the last to the leading dimensions, as a view."""
         values = values.expand(*values.shape[:-1], int(np.prod(self._batch))) if values.shape[-1] == 1 else values
-        return values.movedim(-1, 0).unflatten(0, self._batch) if self._batch else values[..., 0]
+        return self._unflattened(values.movedim(-1, 0))
+
+    def _unflattened(self, values: Tensor) -> Tensor:
+        return values.unflatten(0, self._batch) if self._batch else values[0]
 
     @cached_property
     def coordinates(self) -> Tensor:
+        """All coordinates with dependent and locked ones filled in, shape (..., n_q) [rad | m]."""
         return self._leading(self._completed)
 
     @cached_property
     def transforms(self) -> Tensor:
+        """Ground <- body, shape (..., n_bodies, 4, 4) [m]."""
+        if self._fast is not None:
+            return self._unflattened(self._fast.compute("transforms", *self._given))
         poses = self._poses
-        upper = torch.cat([poses.rotation, poses.position[:, :, None]], dim=2)
-        lower = upper.new_tensor([0.0, 0.0, 0.0, 1.0]).view(1, 1, 4, 1).expand(upper.shape[0], 1, 4, upper.shape[3])
-        return self._leading(torch.cat([upper, lower], dim=1))
+        rows: list[Tensor] = []
+        for r in range(3):
+            rows += [poses.rotation[:, r], poses.position[:, r, None]]
+        rows.append(self._kinematics.last_row.expand(poses.rotation.shape[0], 4, poses.rotation.shape[-1]))
+        return self._leading(torch.cat(rows, dim=1).unflatten(1, (4, 4)))
 
     @cached_property
     def markers(self) -> Tensor:
+        """Marker positions in ground, shape (..., n_markers, 3) [m]."""
+        if self._fast is not None:
+            return self._unflattened(self._fast.compute("markers", *self._given))
         return self._leading(self._kinematics.marker_positions(self._poses, self._scales, self._offsets))
 
     @cached_property
     def joint_centers(self) -> Tensor:
+        """Origins of the joints' child frames in ground, shape (..., n_joints, 3) [m]."""
+        if self._fast is not None:
+            return self._unflattened(self._fast.compute("joint_centers", *self._given))
         return self._leading(self._kinematics.joint_centers(self._poses, self._scales))
 
 
@@ -84,16 +114,33 @@ class OsimModel(nn.Module):
         tree: the kinematic tree that the tensors were made from.
         scales: factors already applied relative to the file, shape (n_bodies, 3).
         marker_offsets: offsets already applied to the scaled marker locations, in body axes [m], (n_markers, 3).
+        fast: whether compiled kernels compute on a CPU: "auto" (for batches where it pays), "never" or "always"
+            (for any batch). The environment variable ``BIOPOSE_FAST`` sets the default. Inputs that only torch
+            can handle (other devices, ``torch.func``, ``torch.compile``) go to torch in any case.
     """
 
     def __init__(
-        self, tree: KinematicTree, scales: np.ndarray | None = None, marker_offsets: np.ndarray | None = None
+        self,
+        tree: KinematicTree,
+        scales: np.ndarray | None = None,
+        marker_offsets: np.ndarray | None = None,
+        fast: Mode | None = None,
     ) -> None:
         super().__init__()
+        self.fast = default_mode() if fast is None else fast
         self.tree = tree
         self.scales = np.ones((len(tree.body_names), 3)) if scales is None else scales
         self.marker_offsets = np.zeros((len(tree.marker_names), 3)) if marker_offsets is None else marker_offsets
         self._variants: dict[tuple[torch.dtype, torch.device], TreeKinematics] = {}
+
+    @property
+    def fast(self) -> Mode:
+        """When compiled kernels compute: "auto", "never" or "always"."""
+        return self._fast_mode
+
+    @fast.setter
+    def fast(self, mode: Mode) -> None:
+        self._fast_mode: Mode = check_mode(mode, "OsimModel.fast")
 
     @classmethod
     def from_file(cls, path: str | Path) -> OsimModel:
@@ -176,19 +223,25 @@ class OsimModel(nn.Module):
             InputError: shapes that do not fit the model.
         """
         self._check("q", q, (len(self.coordinate_names),))
-        batch = q.shape[:-1]
-        kinematics = self.kinematics(q.dtype, q.device)
-        rows = q.reshape(batch.numel(), q.shape[-1]).movedim(0, -1)
-        s = None
         if scales is not None:
             self._check("scales", scales, (len(self.body_names), 3))
-            s = _batch_last(scales.to(q), batch, 2)
-            s = torch.cat([s.new_ones(1, 3, s.shape[-1]), s])
-        offsets = None
+            scales = scales.to(q)
         if marker_offsets is not None:
             self._check("marker_offsets", marker_offsets, (len(self.marker_names), 3))
-            offsets = _batch_last(marker_offsets.to(q), batch, 2)
-        return ForwardKinematics(kinematics, rows, s, offsets, batch)
+            marker_offsets = marker_offsets.to(q)
+        fast = None
+        if is_fast(self.fast, q.shape[:-1].numel(), q, scales, marker_offsets):
+            fast = self._fast_kinematics
+        return ForwardKinematics(self.kinematics(q.dtype, q.device), q, scales, marker_offsets, fast)
+
+    @cached_property
+    def _fast_kinematics(self) -> FastKinematics:
+        return FastKinematics(self.tree, self._reference)
+
+    def _reference(self, what: What, q: Tensor, scales: Tensor | None, marker_offsets: Tensor | None) -> Tensor:
+        """One result by torch operations."""
+        result = ForwardKinematics(self.kinematics(q.dtype, q.device), q, scales, marker_offsets)
+        return cast(Tensor, getattr(result, what))
 
     def _check(self, what: str, value: Tensor, expected: tuple[int, ...]) -> None:
         if tuple(value.shape[-len(expected) :]) != expected:
@@ -213,12 +266,18 @@ class OsimModel(nn.Module):
             self._check("marker_offsets", torch.as_tensor(offsets), (len(self.marker_names), 3))
         on_body = np.concatenate([np.ones((1, 3)), s])[self.tree.marker_body + 1]
         moved = self.marker_offsets * on_body + (0.0 if offsets is None else offsets)
-        return OsimModel(self.tree.scaled(s, offsets), self.scales * s, moved)
+        return OsimModel(self.tree.scaled(s, offsets), self.scales * s, moved, self.fast)
 
 
-def _batch_last(value: Tensor, batch: torch.Size, n_own: int) -> Tensor:
-    """(..., own dims) to (own dims, B), or (own dims, 1) when there is no batch."""
-    if value.dim() == n_own:
-        return value.unsqueeze(-1)
-    expanded = value.expand(*batch, *value.shape[-n_own:])
-    return expanded.reshape(batch.numel(), *value.shape[-n_own:]).movedim(0, -1)
+def _batch_first(value: Tensor | None, batch: torch.Size) -> Tensor | None:
+    """(..., n, 3) to (B, n, 3), or (n, 3) as it is."""
+    if value is None or value.dim() == 2:
+        return value
+    return value.expand(*batch, *value.shape[-2:]).reshape(batch.numel(), *value.shape[-2:])
+
+
+def _batch_last(value: Tensor | None) -> Tensor | None:
+    """(B, n, 3) to (n, 3, B), or (n, 3) to (n, 3, 1)."""
+    if value is None:
+        return None
+    return value.unsqueeze(-1) if value.dim() == 2 else value.movedim(0, -1)

@@ -1,0 +1,172 @@
+"""Speed of forward kinematics: compiled kernels, plain torch and OpenSim side by side.
+
+Run ``python bench/fk.py MODEL.osim``. Other programs on the machine disturb it, so that the best of many repeats is
+shown beside the median.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from biopose_sim.kinematics.model import OsimModel
+
+TASKS = ("transforms", "transforms and markers", "markers, forward and backward", "transforms, forward and backward")
+_TYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement; ``best`` and ``median`` in frames per second."""
+
+    task: str
+    engine: str
+    dtype: str
+    threads: int
+    frames: int
+    best: float
+    median: float
+
+
+def run(
+    model_path: str | Path,
+    frames: Sequence[int] = (1024, 8192, 65536),
+    dtypes: Sequence[str] = ("float32", "float64"),
+    threads: Sequence[int] = (1, 2),
+    seconds: float = 2.0,
+    opensim_frames: int = 300,
+) -> list[Row]:
+    """Measure all combinations.
+
+    Args:
+        model_path: .osim file.
+        frames: batch sizes.
+        dtypes: "float32", "float64".
+        threads: numbers of threads.
+        seconds: time for each measurement.
+        opensim_frames: frames for OpenSim, 0 to leave it out.
+    """
+    model = OsimModel.from_file(model_path)
+    before = torch.get_num_threads()
+    rows: list[Row] = []
+    try:
+        for n_threads in threads:
+            torch.set_num_threads(n_threads)
+            for dtype in dtypes:
+                for n_frames in frames:
+                    rows += _measure_torch(model, dtype, n_threads, n_frames, seconds)
+    finally:
+        torch.set_num_threads(before)
+    if opensim_frames:
+        rows.append(_measure_opensim(model, opensim_frames, seconds))
+    return rows
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as text; the last column says how many times as fast as OpenSim."""
+    opensim = next((r.best for r in rows if r.engine == "opensim"), None)
+    lines = [
+        f"{'task':34}{'engine':9}{'type':9}{'threads':>7}{'frames':>8}{'best /s':>13}{'median /s':>13}{'ratio':>9}"
+    ]
+    for r in rows:
+        ratio = f"{r.best / opensim:9.0f}" if opensim else f"{'':9}"
+        speed = f"{r.best:13,.0f}{r.median:13,.0f}"
+        lines.append(f"{r.task:34}{r.engine:9}{r.dtype:9}{r.threads:7d}{r.frames:8d}{speed}{ratio}")
+    return "\n".join(lines)
+
+
+def coordinates(model: OsimModel, n_frames: int, dtype: torch.dtype) -> Tensor:
+    """Random coordinates around the default, shape (n_frames, n_q) [rad | m]."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(n_frames, len(model.coordinate_names), generator=generator, dtype=torch.float64)
+    return (model.default_coordinates + 0.3 * noise).to(dtype)
+
+
+def _measure_torch(model: OsimModel, dtype: str, threads: int, n_frames: int, seconds: float) -> list[Row]:
+    q = coordinates(model, n_frames, _TYPES[dtype])
+    rows = []
+    for task in TASKS:
+        work = _work(model, q, task)
+        for engine, mode in (("fast", "always"), ("eager", "never")):
+            model.fast = mode  # type: ignore[assignment]
+            times = _times(work, seconds)
+            speeds = n_frames / min(times), n_frames / statistics.median(times)
+            rows.append(Row(task, engine, dtype, threads, n_frames, *speeds))
+    return rows
+
+
+def _work(model: OsimModel, q: Tensor, task: str) -> Callable[[], object]:
+    def transforms() -> object:
+        return model(q).transforms
+
+    def both() -> object:
+        result = model(q)
+        return result.transforms, result.markers
+
+    if task in TASKS[:2]:
+        return {TASKS[0]: transforms, TASKS[1]: both}[task]
+    what = task.split(",")[0]
+    variable = q.clone().requires_grad_()
+    seed = torch.ones_like(getattr(model(q), what))  # same layout in memory, as from a loss
+
+    def gradient() -> object:
+        return torch.autograd.grad(getattr(model(variable), what), variable, seed)
+
+    return gradient
+
+
+def _measure_opensim(model: OsimModel, n_frames: int, seconds: float) -> Row:
+    import opensim
+
+    opensim.Logger.setLevelString("Off")
+    native = opensim.Model(str(model.path))
+    state = native.initSystem()
+    bodies = [native.getBodySet().get(name) for name in model.body_names]
+    slots = [native.getCoordinateSet().get(name) for name in model.coordinate_names]
+    free = [k for k, c in enumerate(slots) if not c.isDependent(state) and not c.getLocked(state)]
+    q = coordinates(model, n_frames, torch.float64).tolist()
+
+    def work() -> None:
+        for row in q:
+            for k in free:
+                slots[k].setValue(state, row[k], False)
+            native.realizePosition(state)
+            for body in bodies:
+                body.getTransformInGround(state)
+
+    times = _times(work, seconds)
+    return Row(TASKS[0], "opensim", "float64", 1, n_frames, n_frames / min(times), n_frames / statistics.median(times))
+
+
+def _times(work: Callable[[], object], seconds: float) -> list[float]:
+    work()
+    times: list[float] = []
+    stop = time.perf_counter() + seconds
+    while len(times) < 5 or time.perf_counter() < stop:
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", help=".osim file")
+    parser.add_argument("--frames", type=int, nargs="+", default=[1024, 8192, 65536])
+    parser.add_argument("--dtypes", nargs="+", default=["float32", "float64"], choices=list(_TYPES))
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement")
+    parser.add_argument("--opensim-frames", type=int, default=300, help="0: leave OpenSim out")
+    a = parser.parse_args()
+    print(table(run(a.model, a.frames, a.dtypes, a.threads, a.seconds, a.opensim_frames)))
+
+
+if __name__ == "__main__":
+    main()
