@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -80,12 +81,16 @@ def new_figure(width: float, height: float, *, fitted: bool = True) -> Figure:
 def to_png(figure: Figure, dpi: int = 150, colours: int | None = None) -> bytes:
     """Return the figure as a PNG; with ``colours`` as one with a palette of so many, a third of the size."""
     with house_style():
-        buffer = BytesIO()
-        figure.savefig(buffer, format="png", dpi=dpi)
-    if colours is None:
-        return buffer.getvalue()
+        if colours is None:
+            buffer = BytesIO()
+            figure.savefig(buffer, format="png", dpi=dpi)
+            return buffer.getvalue()
+        canvas = FigureCanvasAgg(figure)
+        figure.set_dpi(dpi)
+        canvas.draw()
+        pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
     small = BytesIO()
-    Image.open(buffer).convert("RGB").quantize(colours).save(small, format="png", optimize=True)
+    pixels.quantize(colours, method=Image.Quantize.FASTOCTREE).save(small, format="png")
     return small.getvalue()
 
 
