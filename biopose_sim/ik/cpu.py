@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from biopose_sim.ik.kernel import Workspace, cost_of, derive, workspace
+from biopose_sim.ik.kernel import GAUSS_NEWTON, Workspace, cost_of, derive, workspace
 from biopose_sim.ik.newton import COLD, OWN, WARM, StepSpace, inverse_diagonal, refresh_frames, solve_frames, step_space
 from biopose_sim.ik.problem import IKProblem
 from biopose_sim.ik.program import Program
@@ -142,7 +142,7 @@ class CpuEngine:
             weights = np.where(p.visible[frame], p.weights, 0.0)
             q, goal = coordinates[frame], p.goals[frame if len(p.goals) > 1 else 0]
             cost_of(self.program, q, p.targets[frame], weights, goal, goal_weight * weights.sum(), w)
-            derive(self.program, q, p.targets[frame], weights, goal, goal_weight * weights.sum(), False, w)
+            derive(self.program, q, p.targets[frame], weights, goal, goal_weight * weights.sum(), GAUSS_NEWTON, w)
             variances.append(_noise_variance(self.program, w.matrix, weights))
         return 1e-3 * np.sqrt(np.mean(variances, axis=0)) if n else np.zeros(0)
 

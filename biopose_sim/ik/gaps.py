@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from biopose_sim.ik.cpu import CpuEngine, Sweep
-from biopose_sim.ik.kernel import cost_of, derive, workspace
+from biopose_sim.ik.kernel import GAUSS_NEWTON, cost_of, derive, workspace
 from biopose_sim.ik.program import Program
 from biopose_sim.ik.types import Array, BoolArray
 
@@ -26,7 +26,7 @@ def undetermined(program: Program, start: Array, weights: Array, fixed: BoolArra
     for _ in range(_POSES):
         q = start + rng.uniform(-0.4, 0.4, n)
         cost_of(program, q, targets, weights, nothing, nothing, w)
-        derive(program, q, targets, weights, nothing, nothing, False, w)
+        derive(program, q, targets, weights, nothing, nothing, GAUSS_NEWTON, w)
         curvature = np.tril(w.matrix) + np.tril(w.matrix, -1).T
         open_everywhere &= _pivots(curvature[::-1, ::-1].copy(), fixed[::-1])[::-1] < _OPEN * weights.mean()
         if not open_everywhere.any():

@@ -21,8 +21,19 @@ from numba import njit
 
 from biopose_sim.ik.program import Array, Program
 
+NEWTON, GAUSS_NEWTON = 1.0, 0.0  # which matrix :func:`derive` makes
 _FLAGS = {"reassoc", "contract", "arcp", "nsz"}
-_jit = njit(cache=True, fastmath=_FLAGS, nogil=True, error_model="numpy", boundscheck=False)
+_jit = njit(cache=True, fastmath=_FLAGS, nogil=True, error_model="numpy", boundscheck=False, no_cfunc_wrapper=True)
+# Called by compiled code only: without the wrappers for Python, whose many arguments take long to compile.
+_internal = njit(
+    cache=True,
+    fastmath=_FLAGS,
+    nogil=True,
+    error_model="numpy",
+    boundscheck=False,
+    no_cpython_wrapper=True,
+    no_cfunc_wrapper=True,
+)
 _inline = njit(cache=True, fastmath=_FLAGS, nogil=True, error_model="numpy", boundscheck=False, inline="always")
 
 
@@ -48,7 +59,7 @@ def _function(p, k, x):
     return value, first, second
 
 
-@_jit
+@_internal
 def evaluate_functions(p, q, values, slopes, bends, bends_single):
     """Values of couplers and operations with their derivatives.
 
@@ -91,7 +102,7 @@ def evaluate_functions(p, q, values, slopes, bends, bends_single):
                 slopes[s] = 0.0
 
 
-@_jit
+@_internal
 def forward(p, values, rotations, positions, axes, moments, points):
     """Poses of the nodes, motion vectors of the operations, and marker points.
 
@@ -155,7 +166,7 @@ def forward(p, values, rotations, positions, axes, moments, points):
                 )
 
 
-@_jit
+@_internal
 def marker_cost(points, target, weights):
     """1/2 sum w |x - y|^2; a marker whose weight is 0 does not count."""
     cost = 0.0
@@ -167,7 +178,7 @@ def marker_cost(points, target, weights):
     return 0.5 * cost
 
 
-@_jit
+@_internal
 def _gather(p, points, target, weights, subtree):
     """Sums over each node's subtree: m, h (3), T (6: xx yy zz xy xz yz), f (3), M (9)."""
     n_nodes = len(p.node_parent)
@@ -228,9 +239,9 @@ def _add(matrix, i, j, value):
         matrix[j, i] += value
 
 
-@_jit
+@_internal
 def derivatives(p, slopes, bends, bends_single, axes, moments, subtree, entry, gradient, matrix, curved):
-    """Gradient (n_free,) and lower triangle of the Newton (``curved``) or Gauss-Newton matrix (n_free, n_free).
+    """Gradient (n_free,) and lower triangle of the NEWTON or GAUSS_NEWTON matrix (n_free, n_free).
 
     ``entry`` (n_entries, 6) is scratch for the joint motions of the (node, coordinate) pairs.
     """
@@ -260,7 +271,7 @@ def derivatives(p, slopes, bends, bends_single, axes, moments, subtree, entry, g
                     entry[e, i] += slope * axes[op, i]
                     entry[e, 3 + i] += slope * moments[op, i]
                 gradient[p.pattern_free[a]] += slope * force
-            if not curved:
+            if curved == GAUSS_NEWTON:
                 continue
             # The function's own bend, and the motions of this node on each other.
             if last - first == 1:
@@ -309,7 +320,7 @@ def derivatives(p, slopes, bends, bends_single, axes, moments, subtree, entry, g
                 for d in range(6):
                     value += entry[other, d] * inertia[d]
                 matrix[i, j] += value
-        if curved:
+        if curved == NEWTON:
             _curvature_vector(s, a, v, vector)
             for d in range(3):
                 inertia[d] += vector[d]
@@ -346,7 +357,10 @@ def cost_of(p, q, target, weights, goal, goal_weight, w):
 
 @_jit
 def derive(p, q, target, weights, goal, goal_weight, curved, w):
-    """Gradient and lower triangle of the (Newton or Gauss-Newton) matrix at the q of the last :func:`cost_of`."""
+    """Gradient and lower triangle of the NEWTON or GAUSS_NEWTON matrix at the last cost_of's q.
+
+    ``curved`` is a float because numba compiles a copy for each Boolean or whole constant.
+    """
     _gather(p, w.points, target, weights, w.subtree)
     derivatives(
         p, w.slopes, w.bends, w.bends_single, w.axes, w.moments, w.subtree, w.entry, w.gradient, w.matrix, curved

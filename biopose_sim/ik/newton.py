@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose_sim.ik.kernel import _jit, cost_of, derive
+from biopose_sim.ik.kernel import GAUSS_NEWTON, NEWTON, _internal, _jit, cost_of, derive
 from biopose_sim.ik.program import Array
 
 COLD, WARM, OWN = 0, 1, 2
@@ -96,7 +96,7 @@ def inverse_diagonal(p, matrix, damping):
     return diagonal
 
 
-@_jit
+@_internal
 def _bounded_solution(p, q, g, matrix, low, high, s):
     """Fill ``s.step`` with the step of the quadratic model inside the bounds; the factor is of ``s.active``.
 
@@ -128,7 +128,7 @@ def _bounded_solution(p, q, g, matrix, low, high, s):
     return True
 
 
-@_jit
+@_internal
 def _newton_step(p, q, target, weights, goal, goal_weight, low, high, movable, floor, extra, w, s):
     """Newton step where its matrix allows it, else Gauss-Newton; coordinates pressed against a bound are held.
 
@@ -151,12 +151,12 @@ def _newton_step(p, q, target, weights, goal, goal_weight, low, high, movable, f
         elif newton:
             newton = False
             more = extra
-            derive(p, q, target, weights, goal, goal_weight, False, w)
+            derive(p, q, target, weights, goal, goal_weight, GAUSS_NEWTON, w)
         else:
             more = max(10.0 * more, 1e-9)
 
 
-@_jit
+@_internal
 def solve_frame(
     p, q, target, weights, goal, goal_weight, low, high, movable, most_turn, floor, tolerance, max_iterations, w, s
 ):
@@ -173,12 +173,14 @@ def solve_frame(
     for m in range(len(weights)):
         nothing += _NOTHING * weights[m]
     extra = 0.0
-    for iteration in range(max_iterations):
-        newton = False
-        accepted = False
+    iteration = 0
+    converged = accepted = False
+    while iteration < max_iterations and not converged:
+        newton = accepted = False
+        expected = largest = new_cost = 0.0
         for _ in range(40):
             if not newton:
-                derive(p, q, target, weights, goal, goal_weight, True, w)
+                derive(p, q, target, weights, goal, goal_weight, NEWTON, w)
             newton, extra = _newton_step(
                 p, q, target, weights, goal, goal_weight, low, high, movable, floor, extra, w, s
             )
@@ -189,34 +191,35 @@ def solve_frame(
                 s.trial[j] = min(max(q[j] + d, low[j]), high[j])
                 largest = max(largest, abs(s.trial[j] - q[j]))
                 expected -= w.gradient[j] * (s.trial[j] - q[j])
-            if largest <= tolerance:
-                return cost_of(p, q, target, weights, goal, goal_weight, w), iteration, True
-            new_cost = cost_of(p, s.trial, target, weights, goal, goal_weight, w)
-            if new_cost <= cost + _RELATIVE_FLOOR * cost:
-                accepted = True
+            converged = largest <= tolerance
+            if converged:
                 break
-            if 0.0 <= expected <= _FLAT * cost:
-                # The cost is flat to rounding: nothing is left to gain.
-                return cost_of(p, q, target, weights, goal, goal_weight, w), iteration, True
+            new_cost = cost_of(p, s.trial, target, weights, goal, goal_weight, w)
+            accepted = new_cost <= cost + _RELATIVE_FLOOR * cost
+            # Where the cost is flat to rounding, nothing is left to gain.
+            converged = not accepted and 0.0 <= expected <= _FLAT * cost
+            if accepted or converged:
+                break
             extra = max(10.0 * extra, _FIRST_DAMPING)
             cost_of(p, q, target, weights, goal, goal_weight, w)
         if not accepted:
-            return cost_of(p, q, target, weights, goal, goal_weight, w), iteration, False
+            break
         gain = cost - new_cost
         for j in range(n):
             q[j] = s.trial[j]
         cost = new_cost
-        if newton and extra <= _FIRST_DAMPING and largest <= 100.0 * tolerance:
-            # Newton converges quadratically: the next step would be far below the tolerance.
-            return cost, iteration + 1, True
-        if expected <= _LITTLE * cost + nothing:
-            return cost, iteration + 1, True
+        iteration += 1
+        # Newton converges quadratically: after a step this small the next is far below the tolerance.
+        converged = newton and extra <= _FIRST_DAMPING and largest <= 100.0 * tolerance
+        converged = converged or expected <= _LITTLE * cost + nothing
         if gain > 0.3 * expected:
             extra = 0.0 if extra <= _FIRST_DAMPING else extra * 0.1
-    return cost, max_iterations, False
+    if not accepted:
+        cost = cost_of(p, q, target, weights, goal, goal_weight, w)
+    return cost, iteration, converged
 
 
-@_jit
+@_internal
 def _extrapolate(p, q, previous, before, target, weights, goal, goal_weight, low, high, w, s):
     """Go on from the previous pose q at the speed of the two frames before, where that fits better."""
     for j in range(p.n_free):

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from biopose_sim.ik.cpu import CpuEngine, Sweep
-from biopose_sim.ik.kernel import cost_of, derive, workspace
+from biopose_sim.ik.kernel import GAUSS_NEWTON, cost_of, derive, workspace
 from biopose_sim.ik.types import Array, BoolArray
 
 REFERENCE_RATE = 100.0  # [Hz] at which IKConfig.smoothness is stated
@@ -178,7 +178,7 @@ def _frame_matrices(p, q, targets, visible, weights, goals, goal_weight, gradien
             continue
         goal = goals[t if len(goals) > 1 else 0]
         cost_of(p, q[t], targets[t], seen, goal, goal_weight * total, w)
-        derive(p, q[t], targets[t], seen, goal, goal_weight * total, False, w)
+        derive(p, q[t], targets[t], seen, goal, goal_weight * total, GAUSS_NEWTON, w)
         for i in range(n):
             gradient[t, i] = w.gradient[i] / total
             for j in range(i + 1):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from ik_cases import MODELS, load_model, random_poses, trial_of
 
-from biopose_sim.ik.kernel import cost_of, derive, workspace
+from biopose_sim.ik.kernel import GAUSS_NEWTON, NEWTON, cost_of, derive, workspace
 from biopose_sim.ik.newton import factor, inverse_diagonal, solve_factored
 from biopose_sim.ik.solver import problem_of
 from biopose_sim.ik.types import CoordinateTarget, IKConfig
@@ -41,7 +41,7 @@ def _check(model):
     w = workspace(program)
     frame = (problem.targets[0], problem.weights, problem.goals[0], problem.goal_weight * problem.weights.sum())
     assert cost_of(program, x, *frame, w) == pytest.approx(cost.item(), rel=1e-12)
-    derive(program, x, *frame, True, w)
+    derive(program, x, *frame, NEWTON, w)
     lower = np.tril(w.matrix)
     np.testing.assert_allclose(w.gradient, gradient.numpy(), atol=1e-12 * np.abs(gradient.numpy()).max() + 1e-13)
     np.testing.assert_allclose(lower, np.tril(hessian), atol=1e-12 * np.abs(hessian).max())
@@ -67,7 +67,7 @@ def test_sparse_cholesky_equals_dense(test_data, name):
     x = problem.start
     frame = (problem.targets[0], problem.weights, problem.goals[0], problem.goal_weight)
     cost_of(program, x, *frame, w)
-    derive(program, x, *frame, False, w)
+    derive(program, x, *frame, GAUSS_NEWTON, w)
     full = np.tril(w.matrix) + np.tril(w.matrix, -1).T
     damping = 1e-4 * np.diag(full) + 1e-6
     rng = np.random.default_rng(0)
