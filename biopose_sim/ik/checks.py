@@ -77,12 +77,18 @@ def _crossed(problem: IKProblem, points: Array) -> list[tuple[int, int]]:
     """Left-right pairs of which each measured marker lies nearer to the other's place in most frames."""
     frames = np.linspace(0, len(points) - 1, min(_MOST_FRAMES, len(points))).astype(int)
     model, measured, found = points[frames], problem.targets[frames], []
+    with np.errstate(invalid="ignore"):
+        far = (np.linalg.norm(model - measured, axis=2) > _FAR).mean(axis=0) > 0.3
+    if far.sum() < 2:
+        return []
     for a, b in side_pairs(problem.marker_names):
+        if not (far[a] and far[b]):
+            continue
         both = problem.visible[frames, a] & problem.visible[frames, b]
         if both.any():
             own = _apart(model, a, measured, a)[both] + _apart(model, b, measured, b)[both]
             other = _apart(model, a, measured, b)[both] + _apart(model, b, measured, a)[both]
-            if np.median(own) > 2.0 * _FAR and np.median(other) < np.median(own):
+            if np.median(other) < np.median(own):
                 found.append((a, b))
     return found
 

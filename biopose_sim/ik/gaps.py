@@ -49,8 +49,9 @@ def moves_marker(program: Program) -> BoolArray:
     """Which free coordinate moves which marker, shape (M, n)."""
     moved = np.zeros((len(program.marker_node), program.n_free), dtype=bool)
     for marker, node in enumerate(program.marker_node):
-        above = program.ancestor[program.ancestor_ptr[node] : program.ancestor_ptr[node + 1]] if node >= 0 else []
-        for at in [int(node), *above] if node >= 0 else []:
+        if node < 0:
+            continue
+        for at in (int(node), *program.ancestor[program.ancestor_ptr[node] : program.ancestor_ptr[node + 1]]):
             moved[marker, program.entry_free[program.entry_ptr[at] : program.entry_ptr[at + 1]]] = True
     return moved
 
@@ -61,12 +62,12 @@ def bridge(engine: CpuEngine, sweep: Sweep) -> list[str]:
     No cost changes by that. Before the first and after the last sight they keep their value. Returns warnings.
     """
     problem = engine.problem
-    counted = problem.visible & (problem.weights > 0.0)
+    counted: BoolArray = np.logical_and(problem.visible, problem.weights > 0.0)
     if counted.all():
         return []
     seen = counted.astype(np.float32) @ moves_marker(engine.program).astype(np.float32) > 0.0
     seen[:, problem.goal_weight > 0.0] = True
-    empty = ~counted.any(axis=1)
+    empty: BoolArray = np.logical_not(counted.any(axis=1))
     seen[empty] = False
     names = [problem.model.coordinate_names[j] for j in problem.reduced.free]
     bridged = []

@@ -14,27 +14,29 @@ so the exact Newton matrix costs hardly more than the gradient. Functions of coo
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
 
-from biopose_sim.ik.program import Array, Program
+from biopose_sim.ik.workspace import Workspace, workspace
 
 NEWTON, GAUSS_NEWTON = 1.0, 0.0  # which matrix :func:`derive` makes
+__all__ = ["GAUSS_NEWTON", "NEWTON", "Workspace", "cost_of", "derive", "workspace"]
+
 _FLAGS = {"reassoc", "contract", "arcp", "nsz"}
-_jit = njit(cache=True, fastmath=_FLAGS, nogil=True, error_model="numpy", boundscheck=False, no_cfunc_wrapper=True)
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "fastmath": _FLAGS,
+    "nogil": True,
+    "error_model": "numpy",
+    "boundscheck": False,
+    "no_cfunc_wrapper": True,
+}
+_jit: Any = njit(**_OPTIONS)
 # Called by compiled code only: without the wrappers for Python, whose many arguments take long to compile.
-_internal = njit(
-    cache=True,
-    fastmath=_FLAGS,
-    nogil=True,
-    error_model="numpy",
-    boundscheck=False,
-    no_cpython_wrapper=True,
-    no_cfunc_wrapper=True,
-)
-_inline = njit(cache=True, fastmath=_FLAGS, nogil=True, error_model="numpy", boundscheck=False, inline="always")
+_internal: Any = njit(**{**_OPTIONS, "no_cpython_wrapper": True})
+_inline: Any = njit(**_OPTIONS, inline="always")
 
 
 @_inline
@@ -368,42 +370,3 @@ def derive(p, q, target, weights, goal, goal_weight, curved, w):
     for j in range(p.n_free):
         w.gradient[j] += goal_weight[j] * (q[j] - goal[j])
         w.matrix[j, j] += goal_weight[j]
-
-
-class Workspace(NamedTuple):
-    """Scratch arrays of one thread."""
-
-    values: Array
-    slopes: Array
-    bends: Array
-    bends_single: Array
-    rotations: Array
-    positions: Array
-    axes: Array
-    moments: Array
-    points: Array
-    subtree: Array
-    entry: Array
-    gradient: Array
-    matrix: Array
-
-
-def workspace(program: Program) -> Workspace:
-    """Allocate the scratch arrays for a program."""
-    nodes, operations, functions = len(program.node_parent), len(program.rotates), len(program.kind)
-    n = program.n_free
-    return Workspace(
-        values=np.zeros(functions),
-        slopes=np.zeros(len(program.pattern_free)),
-        bends=np.zeros(functions),
-        bends_single=np.zeros(functions),
-        rotations=np.zeros((nodes, 3, 3)),
-        positions=np.zeros((nodes, 3)),
-        axes=np.zeros((operations, 3)),
-        moments=np.zeros((operations, 3)),
-        points=np.zeros((len(program.marker_node), 3)),
-        subtree=np.zeros((nodes, 22)),
-        entry=np.zeros((len(program.entry_free), 6)),
-        gradient=np.zeros(n),
-        matrix=np.zeros((n, n)),
-    )

@@ -90,7 +90,7 @@ def build_problem(model: OsimModel, trial: Trial, config: IKConfig) -> IKProblem
         reduced=reduced,
         marker_names=names,
         targets=targets,
-        visible=np.isfinite(targets).all(axis=2),
+        visible=np.asarray(np.isfinite(targets).all(axis=2)),
         weights=weights,
         goals=goals,
         goal_weight=np.maximum(goal_weight, hold),
@@ -217,9 +217,7 @@ def _turning_root(model: OsimModel, reduced: ReducedProblem) -> BoolArray:
     return root & rotational & floats
 
 
-def _hold(
-    model: OsimModel, config: IKConfig, reduced: ReducedProblem, weights: Array, warnings: list[str]
-) -> Array:
+def _hold(model: OsimModel, config: IKConfig, reduced: ReducedProblem, weights: Array, warnings: list[str]) -> Array:
     """Weights (n,) that hold coordinates at their default which the markers leave open in every pose."""
     from biopose_sim.ik.gaps import undetermined
 
@@ -285,7 +283,7 @@ def complete_coordinates(model: OsimModel, reduced: ReducedProblem, solution: Ar
     full = np.tile(reduced.held, (len(solution), 1))
     full[:, reduced.free] = solution
     for d in model.tree.dependences:
-        full[:, d.coordinate] = d.function(sum(w * full[:, row] for row, w in d.argument))
+        full[:, d.coordinate] = d.function(np.asarray(sum(w * full[:, row] for row, w in d.argument)))
     return full
 
 

@@ -8,7 +8,7 @@ z axis of their frame (a fixed rotation brings any axis there).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,9 +89,7 @@ class _OperationItem(NamedTuple):
     argument: tuple[tuple[int, float], ...]
 
 
-def reduce_problem(
-    tree: KinematicTree, markers: Sequence[int], free: NDArray[np.bool_], held: Array
-) -> ReducedProblem:
+def reduce_problem(tree: KinematicTree, markers: Sequence[int], free: NDArray[np.bool_], held: Array) -> ReducedProblem:
     """Build the program.
 
     Args:
@@ -138,9 +136,10 @@ class _Reducer:
         self.parents: list[int] = []
         self.operations: list[list[_OperationItem]] = []
         place: dict[int, tuple[int, Array, Array]] = {-1: (-1, np.eye(3), np.zeros(3))}
-        for index, node in enumerate(tree.nodes):
+        for index, at_node in enumerate(tree.nodes):
             if needed[index]:
-                place[index] = self._reduce_node(node.pre, node.operations, node.post, place[node.parent])
+                parent = place[at_node.parent]
+                place[index] = self._reduce_node(at_node.pre, at_node.operations, at_node.post, parent)
         marker_node, marker_local = [], []
         for m in self.markers:
             body = int(tree.marker_body[m])
@@ -164,9 +163,7 @@ class _Reducer:
             if self._moves(op.argument):
                 to_z = _rotation_from_z(op.axis)
                 items.append(
-                    _OperationItem(
-                        op.kind == ROTATION, rotation @ to_z, translation, op.function, op.argument
-                    )
+                    _OperationItem(op.kind == ROTATION, rotation @ to_z, translation, op.function, op.argument)
                 )
                 rotation, translation = to_z.T, np.zeros(3)
                 continue
@@ -298,7 +295,7 @@ class _Entries:
         )
 
 
-def _csr(ptr: str, values: str, rows: list[list[int]]) -> dict[str, NDArray[np.int64]]:
+def _csr(ptr: str, values: str, rows: list[list[int]]) -> dict[str, Any]:
     return {
         f"{ptr}_ptr": np.cumsum([0, *(len(r) for r in rows)], dtype=np.int64),
         values: np.array([v for r in rows for v in r], dtype=np.int64),
@@ -354,10 +351,11 @@ def _function_arrays(functions: list[ScalarFunction]) -> dict:
 
 def _rotation_from_z(axis: Array) -> Array:
     """A rotation matrix (3, 3) whose third column is the unit ``axis``."""
-    x, y, z = np.eye(3)
-    if np.array_equal(axis, z):
+    x, y, z = (float(v) for v in axis)
+    if (x, y, z) == (0.0, 0.0, 1.0):
         return np.eye(3)
-    other = y if abs(axis[1]) < 0.9 else x
-    first = np.cross(other, axis)
-    first /= np.linalg.norm(first)
-    return np.column_stack([first, np.cross(axis, first), axis])
+    # The first column is perpendicular to the axis and to y (or x, where the axis is near y), the second to both.
+    a, b, c = (z, 0.0, -x) if abs(y) < 0.9 else (0.0, -z, y)
+    length = (a * a + b * b + c * c) ** 0.5
+    a, b, c = a / length, b / length, c / length
+    return np.array([[a, y * c - z * b, x], [b, z * a - x * c, y], [c, x * b - y * a, z]])

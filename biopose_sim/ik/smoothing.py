@@ -8,10 +8,9 @@ the frames around. Long trials go in overlapping windows, so that memory stays b
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from biopose_sim.ik.cpu import CpuEngine, Sweep
-from biopose_sim.ik.kernel import GAUSS_NEWTON, cost_of, derive, workspace
+from biopose_sim.ik.kernel import GAUSS_NEWTON, _jit, cost_of, derive, workspace
 from biopose_sim.ik.types import Array, BoolArray
 
 REFERENCE_RATE = 100.0  # [Hz] at which IKConfig.smoothness is stated
@@ -143,10 +142,7 @@ def _stencil(count: int) -> Array:
     return diagonals
 
 
-_FLAGS = {"reassoc", "contract", "arcp", "nsz"}
-
-
-@njit(cache=True, fastmath=_FLAGS, nogil=True)
+@_jit
 def _frame_costs(p, q, targets, visible, weights, goals, goal_weight, costs, w):
     """Cost of each frame per marker weight."""
     seen = np.empty(len(weights))
@@ -162,7 +158,7 @@ def _frame_costs(p, q, targets, visible, weights, goals, goal_weight, costs, w):
             costs[t] = 0.0
 
 
-@njit(cache=True, fastmath=_FLAGS, nogil=True)
+@_jit
 def _frame_matrices(p, q, targets, visible, weights, goals, goal_weight, gradient, matrix, w):
     """Gradient and Gauss-Newton matrix (lower triangle) of each frame per marker weight."""
     seen = np.empty(len(weights))
@@ -185,7 +181,7 @@ def _frame_matrices(p, q, targets, visible, weights, goals, goal_weight, gradien
                 matrix[t, i, j] = w.matrix[i, j] / total
 
 
-@njit(cache=True, nogil=True)
+@_jit
 def _couple(band, right, held, t, i, u, j, value, n):
     """Enter one element below the diagonal; one that meets a held unknown moves to the right-hand side."""
     if held[t, i] and held[u, j]:
@@ -198,7 +194,7 @@ def _couple(band, right, held, t, i, u, j, value, n):
         band[u * n + j, (t - u) * n + i - j] += value
 
 
-@njit(cache=True, nogil=True)
+@_jit
 def _fill_band(band, matrix, stencil, held, damping, right):
     """Lower band of the block-pentadiagonal matrix; rows of held unknowns become those of the identity."""
     count, n = held.shape
@@ -214,7 +210,7 @@ def _fill_band(band, matrix, stencil, held, damping, right):
                 _couple(band, right, held, t + step, j, t, j, stencil[step, t], n)
 
 
-@njit(cache=True, fastmath=_FLAGS, nogil=True)
+@_jit
 def _solve_band(band, right):
     """Overwrite ``right`` with the solution; row j of ``band`` holds column j of the matrix, then of its factor.
 
