@@ -13,7 +13,7 @@ from biopose_sim.ik.types import Array, BoolArray
 _GOOD_FIT = 0.03  # weighted rms marker distance [m] below which a pose is believed at once
 _FINE_FIT = 0.004  # above which other poses of the joints are tried
 _FULL_TRIES = 4
-_RANDOM_TRIES = 12
+_RANDOM_TRIES, _FEW_RANDOM_TRIES = 12, 6
 
 
 def best_frame(visible: BoolArray, weights: Array, near: int, within: tuple[int, int]) -> int:
@@ -48,7 +48,10 @@ def find_start(engine: CpuEngine, frame: int) -> tuple[Array, float]:
         if best_cost <= good:
             break
     if best_cost > 0.5 * total * _FINE_FIT**2:
-        q, cost = _best(engine, _random_poses(engine, best, root), frame)
+        tries = _RANDOM_TRIES
+        if best_cost <= good:
+            tries = min(tries, max(_FEW_RANDOM_TRIES, len(best) // 5))
+        q, cost = _best(engine, _random_poses(engine, best, root, tries), frame)
         if cost < best_cost:
             best, best_cost = q, cost
     return _unwound(engine, best, frame, best_cost), best_cost
@@ -123,13 +126,13 @@ def _distinct(coordinates: Array, cost: Array) -> list[int]:
     return chosen
 
 
-def _random_poses(engine: CpuEngine, best: Array, root: BoolArray) -> Array:
+def _random_poses(engine: CpuEngine, best: Array, root: BoolArray, tries: int) -> Array:
     rng = np.random.default_rng(0)
     problem = engine.problem
     ranges = problem.model.tree.ranges[problem.reduced.free]
     low = np.clip(ranges[:, 0], best - 1.5, best + 1.5)
     high = np.clip(ranges[:, 1], best - 1.5, best + 1.5)
-    starts = rng.uniform(low, np.maximum(high, low), size=(_RANDOM_TRIES, len(best)))
+    starts = rng.uniform(low, np.maximum(high, low), size=(tries, len(best)))
     starts[:, root] = best[root]
     return starts
 
