@@ -28,11 +28,14 @@ def warn_user(lines: Iterable[str]) -> None:
 
 @contextlib.contextmanager
 def shown_warnings(everything: bool = False) -> Iterator[None]:
-    """Print our own warnings as one line each; other libraries' only if ``everything`` is wanted."""
+    """Print our own warnings as one line each, once; other libraries' only if ``everything`` is wanted."""
+    told: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *_rest: object, **_more: object) -> None:
         if category.__name__ == "BioposeWarning":
-            complain(f"warning: {message}")
+            if str(message) not in told:
+                told.add(str(message))
+                complain(f"warning: {message}")
         elif everything:
             complain(f"{category.__name__}: {message}")
 
