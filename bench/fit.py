@@ -1,4 +1,4 @@
-"""Fitting a person: known truth, and real trials against ScaleTool and IK with the labs' setups. ``biopose bench fit``."""
+"""Fitting a person: known truth, and real trials against ScaleTool and IK as labs run them. ``biopose bench fit``."""
 
 from __future__ import annotations
 

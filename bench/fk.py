@@ -1,15 +1,16 @@
 """Speed of forward kinematics: compiled kernels, plain torch and OpenSim side by side.
 
 Run ``python bench/fk.py MODEL.osim``. Other programs on the machine disturb it, so that the best of many repeats is
-shown beside the median.
+shown beside the median, and frames per second of processor time (of all threads) beside those per second.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ _TYPES = {"float32": torch.float32, "float64": torch.float64}
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement; ``best`` and ``median`` in frames per second."""
+    """One measurement in frames per second: best, median, best per second of processor time."""
 
     task: str
     engine: str
@@ -33,6 +34,7 @@ class Row:
     frames: int
     best: float
     median: float
+    per_cpu: float
 
 
 def run(
@@ -43,7 +45,7 @@ def run(
     seconds: float = 2.0,
     opensim_frames: int = 300,
 ) -> list[Row]:
-    """Measure all combinations.
+    """Measure all combinations, OpenSim first.
 
     Args:
         model_path: .osim file.
@@ -53,33 +55,40 @@ def run(
         seconds: time for each measurement.
         opensim_frames: frames for OpenSim, 0 to leave it out.
     """
+    return list(measure(model_path, frames, dtypes, threads, seconds, opensim_frames))
+
+
+def measure(
+    model_path: str | Path,
+    frames: Sequence[int],
+    dtypes: Sequence[str],
+    threads: Sequence[int],
+    seconds: float,
+    opensim_frames: int,
+) -> Iterator[Row]:
+    """As :func:`run`, row by row."""
     model = OsimModel.from_file(model_path)
+    if opensim_frames:
+        yield _measure_opensim(model, opensim_frames, seconds)
     before = torch.get_num_threads()
-    rows: list[Row] = []
     try:
-        for n_threads in threads:
+        for n_threads, dtype, n_frames in itertools.product(threads, dtypes, frames):
             torch.set_num_threads(n_threads)
-            for dtype in dtypes:
-                for n_frames in frames:
-                    rows += _measure_torch(model, dtype, n_threads, n_frames, seconds)
+            yield from _measure_torch(model, dtype, n_threads, n_frames, seconds)
     finally:
         torch.set_num_threads(before)
-    if opensim_frames:
-        rows.append(_measure_opensim(model, opensim_frames, seconds))
-    return rows
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as text; the last column says how many times as fast as OpenSim."""
-    opensim = next((r.best for r in rows if r.engine == "opensim"), None)
-    lines = [
-        f"{'task':34}{'engine':9}{'type':9}{'threads':>7}{'frames':>8}{'best /s':>13}{'median /s':>13}{'ratio':>9}"
-    ]
+def table(rows: Iterable[Row]) -> Iterator[str]:
+    """Lines of text for the rows; the last column says how many times as fast as OpenSim."""
+    opensim = None
+    speeds = "".join(f"{title:>13}" for title in ("best /s", "median /s", "/cpu s"))
+    yield f"{'task':34}{'engine':9}{'type':9}{'threads':>7}{'frames':>8}{speeds}{'ratio':>8}"
     for r in rows:
-        ratio = f"{r.best / opensim:9.0f}" if opensim else f"{'':9}"
-        speed = f"{r.best:13,.0f}{r.median:13,.0f}"
-        lines.append(f"{r.task:34}{r.engine:9}{r.dtype:9}{r.threads:7d}{r.frames:8d}{speed}{ratio}")
-    return "\n".join(lines)
+        opensim = r.best if r.engine == "opensim" else opensim
+        ratio = f"{r.best / opensim:8.0f}" if opensim else ""
+        speeds = f"{r.best:13,.0f}{r.median:13,.0f}{r.per_cpu:13,.0f}"
+        yield f"{r.task:34}{r.engine:9}{r.dtype:9}{r.threads:7d}{r.frames:8d}{speeds}{ratio}"
 
 
 def coordinates(model: OsimModel, n_frames: int, dtype: torch.dtype) -> Tensor:
@@ -89,17 +98,14 @@ def coordinates(model: OsimModel, n_frames: int, dtype: torch.dtype) -> Tensor:
     return (model.default_coordinates + 0.3 * noise).to(dtype)
 
 
-def _measure_torch(model: OsimModel, dtype: str, threads: int, n_frames: int, seconds: float) -> list[Row]:
+def _measure_torch(model: OsimModel, dtype: str, threads: int, n_frames: int, seconds: float) -> Iterator[Row]:
     q = coordinates(model, n_frames, _TYPES[dtype])
-    rows = []
     for task in TASKS:
         work = _work(model, q, task)
         for engine, mode in (("fast", "always"), ("eager", "never")):
             model.fast = mode  # type: ignore[assignment]
-            times = _times(work, seconds)
-            speeds = n_frames / min(times), n_frames / statistics.median(times)
-            rows.append(Row(task, engine, dtype, threads, n_frames, *speeds))
-    return rows
+            speeds = _speeds(work, n_frames, seconds)
+            yield Row(task, engine, dtype, threads, n_frames, *speeds)
 
 
 def _work(model: OsimModel, q: Tensor, task: str) -> Callable[[], object]:
@@ -141,19 +147,21 @@ def _measure_opensim(model: OsimModel, n_frames: int, seconds: float) -> Row:
             for body in bodies:
                 body.getTransformInGround(state)
 
-    times = _times(work, seconds)
-    return Row(TASKS[0], "opensim", "float64", 1, n_frames, n_frames / min(times), n_frames / statistics.median(times))
+    return Row(TASKS[0], "opensim", "float64", 1, n_frames, *_speeds(work, n_frames, seconds))
 
 
-def _times(work: Callable[[], object], seconds: float) -> list[float]:
+def _speeds(work: Callable[[], object], n_frames: int, seconds: float) -> tuple[float, float, float]:
+    """Frames per second: best, median, best per second of processor time."""
     work()
     times: list[float] = []
+    cpu_times: list[float] = []
     stop = time.perf_counter() + seconds
-    while len(times) < 5 or time.perf_counter() < stop:
-        start = time.perf_counter()
+    while len(times) < 3 or time.perf_counter() < stop:
+        start, cpu_start = time.perf_counter(), time.process_time()
         work()
         times.append(time.perf_counter() - start)
-    return times
+        cpu_times.append(time.process_time() - cpu_start)
+    return n_frames / min(times), n_frames / statistics.median(times), n_frames / min(cpu_times)
 
 
 def main() -> None:
@@ -165,7 +173,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement")
     parser.add_argument("--opensim-frames", type=int, default=300, help="0: leave OpenSim out")
     a = parser.parse_args()
-    print(table(run(a.model, a.frames, a.dtypes, a.threads, a.seconds, a.opensim_frames)))
+    for line in table(measure(a.model, a.frames, a.dtypes, a.threads, a.seconds, a.opensim_frames)):
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -154,10 +154,10 @@ def print_speed(s: Speed) -> None:
 def print_exactness(e: Exactness) -> None:
     """One line of the exactness table."""
     print(
-        f"{e.name:24s} converged {e.converged}/{e.frames}  RMS {e.rms:7.3f} mm  above tight {e.largest_above_tight:.6f} "
-        f"below {e.largest_below_tight:.5f}  above shipped {e.largest_above_shipped:.5f} mm  angles: median "
-        f"{e.median_angle:.5f} largest {e.largest_angle:.4f} deg ({e.worst})  undetermined: "
-        f"{', '.join(e.undetermined) or 'none'}",
+        f"{e.name:24s} converged {e.converged}/{e.frames}  RMS {e.rms:7.3f} mm  above tight "
+        f"{e.largest_above_tight:.6f} below {e.largest_below_tight:.5f}  above shipped "
+        f"{e.largest_above_shipped:.5f} mm  angles: median {e.median_angle:.5f} largest {e.largest_angle:.4f} deg "
+        f"({e.worst})  undetermined: {', '.join(e.undetermined) or 'none'}",
         flush=True,
     )
 

@@ -45,8 +45,8 @@ SIGNATURES = {
     "viz.write_report": "path *title *model *results *trials= *truth= *scales= *true_scales= *notes=",
 }
 FIELDS = {
-    "IKConfig": "weights default_weight coordinate_targets smoothness prior free respect_ranges max_iterations "
-    "tolerance threads engine device",
+    "IKConfig": "weights default_weight coordinate_targets smoothness prior continuity free respect_ranges "
+    "max_iterations tolerance threads engine device",
     "KinematicsResult": "name time coordinates coordinate_names motion_types marker_names marker_weights model_markers "
     "marker_errors converged iterations sensitivity free warnings",
     "Trial": "name time markers marker_names source nominal_rate force_plates analog",

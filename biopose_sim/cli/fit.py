@@ -28,6 +28,7 @@ from biopose_sim.cli import options
 @click.option("--symmetric/--no-symmetric", default=True, show_default=True, help="Both sides share their size.")
 @options.smoothness
 @options.prior
+@options.continuity
 @options.free
 @options.threads
 @options.model_markers

@@ -26,6 +26,7 @@ from biopose_sim.cli import options
 @click.option("--time", "span", nargs=2, type=float, metavar="START END", help="Frames to solve [s].")
 @options.smoothness
 @options.prior
+@options.continuity
 @options.free
 @options.threads
 @options.model_markers

@@ -109,6 +109,7 @@ class SolverWishes:
     markers: Path | None = None
     smoothness: float = 0.0
     prior: float = 0.0
+    continuity: float = 0.0
     free: tuple[str, ...] = ()
     threads: int = 0
 
@@ -123,7 +124,14 @@ class SolverWishes:
             weights, default_weight = read_weights(self.weights)
             config = replace(config, weights=weights, default_weight=default_weight)
         free = (*config.free, *self.free)
-        return replace(config, smoothness=self.smoothness, prior=self.prior, free=free, threads=self.threads)
+        return replace(
+            config,
+            smoothness=self.smoothness,
+            prior=self.prior,
+            continuity=self.continuity,
+            free=free,
+            threads=self.threads,
+        )
 
     @property
     def files(self) -> list[Path]:

@@ -32,6 +32,13 @@ prior = click.option(
     show_default=True,
     help="Pull on what markers hardly determine, towards the smooth motion or the default pose; 1e-5 is gentle.",
 )
+continuity = click.option(
+    "--continuity",
+    type=click.FloatRange(min=0.0),
+    default=0.0,
+    show_default=True,
+    help="Pull of the joints to the frame before, steadies what markers hardly determine; 2e-5 suits spine models.",
+)
 free = click.option("--free", multiple=True, metavar="NAME", help="Coordinate to move though the model locks it.")
 threads = click.option(
     "--threads",

@@ -76,7 +76,7 @@ class CpuEngine:
         p = self.problem
         solve_frames(
             self.program, sweep.coordinates, p.targets, p.visible, p.weights,
-            p.goals, p.goal_weight, p.low, p.high,
+            p.goals, p.goal_weight, p.tie, p.low, p.high,
             np.ones(self.program.n_free, dtype=bool) if movable is None else movable,
             p.largest, p.floor, p.config.tolerance,
             p.config.max_iterations if max_iterations is None else max_iterations,
@@ -104,8 +104,8 @@ class CpuEngine:
         everything = np.ones(self.program.n_free, dtype=bool) if movable is None else movable
         for s in range(len(starts)):
             solve_frames(
-                self.program, sweep.coordinates, targets, visible, p.weights, goals, p.goal_weight, p.low, p.high,
-                everything, p.largest, p.floor, p.config.tolerance, p.config.max_iterations,
+                self.program, sweep.coordinates, targets, visible, p.weights, goals, p.goal_weight, p.tie,
+                p.low, p.high, everything, p.largest, p.floor, p.config.tolerance, p.config.max_iterations,
                 np.array([s]), COLD, sweep.cost, sweep.iterations, sweep.converged, sweep.points, *space,
             )  # fmt: skip
         return sweep

@@ -140,9 +140,7 @@ class _Sweep:
         if op.kind == ROTATION:
             self.turn = self.turn + axis[:, :, None] * (slope[:, None] * dx)[:, None]
             k = cross_matrix(op.axis)
-            turn = (
-                np.eye(3) + np.sin(value)[:, None, None] * k + (1.0 - np.cos(value))[:, None, None] * (k @ k)
-            )
+            turn = np.eye(3) + np.sin(value)[:, None, None] * k + (1.0 - np.cos(value))[:, None, None] * (k @ k)
             self.r = self.r @ turn
             return
         factor = op.scale(self.scales)

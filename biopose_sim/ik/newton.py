@@ -233,8 +233,8 @@ def _extrapolate(p, q, previous, before, target, weights, goal, goal_weight, low
 
 @_jit
 def solve_frames(
-    p, coordinates, targets, visible, weights, goals, goal_weight, low, high, movable, most_turn, floor, tolerance,
-    max_iterations, order, warm, cost, iterations, converged, points, w, s,
+    p, coordinates, targets, visible, weights, goals, goal_weight, tie, low, high, movable, most_turn, floor,
+    tolerance, max_iterations, order, warm, cost, iterations, converged, points, w, s,
 ):  # fmt: skip
     """Solve frames in ``order``, each started from those solved before it.
 
@@ -243,12 +243,14 @@ def solve_frames(
         targets: (T, M, 3) [m]; a marker counts where ``visible`` (T, M).
         weights: (M,).
         goals: (T or 1, n_free) wanted values with ``goal_weight`` (n_free,), relative to the frame's marker weight.
+        tie: (n_free,) weight, like ``goal_weight``, of a pull to the frame solved before; not part of ``cost``.
         order: frames to solve, neighbours in sequence.
         warm: COLD, WARM (frame ``order[0]`` is only a start and stays as it is) or OWN (each from its own row).
     """
     n = p.n_free
     frame_weights = np.empty(len(weights))
     frame_goal_weight = np.empty(n)
+    frame_goal = np.empty(n)
     frame_floor = np.empty(n)
     q = np.empty(n)
     previous = -1
@@ -264,27 +266,36 @@ def solve_frames(
         for m in range(len(weights)):
             frame_weights[m] = weights[m] if visible[frame, m] else 0.0
             total += frame_weights[m]
-        for j in range(n):
-            frame_goal_weight[j] = goal_weight[j] * total
-            frame_floor[j] = floor[j] * total
         start = frame if previous < 0 else previous
+        goal_row = frame if goals.shape[0] > 1 else 0
+        tied = False
         for j in range(n):
             q[j] = coordinates[start, j]
-        goal_row = frame if goals.shape[0] > 1 else 0
+            frame_floor[j] = floor[j] * total
+            frame_goal[j] = goals[goal_row, j]
+            frame_goal_weight[j] = goal_weight[j] * total
+            if previous >= 0 and tie[j] > 0.0:
+                # Two pulls are one, towards the mean of their goals.
+                tied = True
+                both = goal_weight[j] + tie[j]
+                frame_goal[j] = (goal_weight[j] * goals[goal_row, j] + tie[j] * coordinates[previous, j]) / both
+                frame_goal_weight[j] = both * total
         if total > 0.0:
             if before >= 0:
                 _extrapolate(
                     p, q, coordinates[previous], coordinates[before], targets[frame], frame_weights,
-                    goals[goal_row], frame_goal_weight, low, high, w, s,
+                    frame_goal, frame_goal_weight, low, high, w, s,
                 )  # fmt: skip
             c, it, ok = solve_frame(
-                p, q, targets[frame], frame_weights, goals[goal_row], frame_goal_weight, low, high, movable,
+                p, q, targets[frame], frame_weights, frame_goal, frame_goal_weight, low, high, movable,
                 most_turn, frame_floor, tolerance, max_iterations, w, s,
             )  # fmt: skip
         else:
+            c, it, ok = cost_of(p, q, targets[frame], frame_weights, frame_goal, frame_goal_weight, w), 0, True
+        if tied:
             for j in range(n):
-                q[j] = coordinates[start, j]
-            c, it, ok = cost_of(p, q, targets[frame], frame_weights, goals[goal_row], frame_goal_weight, w), 0, True
+                frame_goal_weight[j] = goal_weight[j] * total
+            c = cost_of(p, q, targets[frame], frame_weights, goals[goal_row], frame_goal_weight, w)
         cost[frame], iterations[frame], converged[frame] = c, it, ok
         for j in range(n):
             coordinates[frame, j] = q[j]

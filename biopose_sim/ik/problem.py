@@ -50,6 +50,11 @@ class IKProblem:
     warnings: tuple[str, ...]
 
     @property
+    def tie(self) -> Array:
+        """Weight, per unit of marker weight, of the joints' pull to the frame solved before, shape (n,)."""
+        return np.where(root_columns(self.reduced.program), 0.0, self.config.continuity)
+
+    @property
     def start(self) -> Array:
         """Default coordinates within their bounds, shape (n,)."""
         return np.clip(self.model.tree.defaults[self.reduced.free], self.low, self.high)

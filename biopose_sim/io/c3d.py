@@ -142,13 +142,9 @@ def _marker_columns(path: Path, point: Any, n_points: int) -> tuple[list[int], t
     labels = _texts(point, "LABELS")[:n_points]
     labels += [""] * (n_points - len(labels))
     groups = [g for g in _texts(point, "TYPE_GROUPS") if g.upper() not in ("MODELED_MARKERS", "MARKERS")]
-    listed_in = {
-        name for group in (*NOT_POSITIONS, *groups) if group in point for name in _texts(point, group)
-    }
+    listed_in = {name for group in (*NOT_POSITIONS, *groups) if group in point for name in _texts(point, group)}
     bare = {name.rpartition(":")[2] for name in listed_in}
-    keep = [
-        i for i, label in enumerate(labels) if label not in listed_in and label.rpartition(":")[2] not in bare
-    ]
+    keep = [i for i, label in enumerate(labels) if label not in listed_in and label.rpartition(":")[2] not in bare]
     if not keep:
         raise InputError(path, "has no markers among its points", "export the trial with markers")
     names = [labels[i] or f"point_{i + 1}" for i in keep]

@@ -158,9 +158,7 @@ def _is_rotational(where: str | Path, names: Sequence[str], types: Sequence[str]
         raise InputError(where, f"{len(types)} motion types for {len(names)} coordinates")
     for name, kind in zip(names, types):
         if kind not in MOTION_TYPES:
-            raise InputError(
-                where, f"coordinate '{name}' has motion type {kind!r}", f"use {', '.join(MOTION_TYPES)}"
-            )
+            raise InputError(where, f"coordinate '{name}' has motion type {kind!r}", f"use {', '.join(MOTION_TYPES)}")
     return np.array([kind == "rotational" for kind in types], dtype=bool)
 
 
@@ -199,7 +197,5 @@ def _warn_of_degrees(table: Table, names: Sequence[str], values: np.ndarray, rot
     if large.any():
         header = "inDegrees=no" if table.in_degrees is False else "no inDegrees"
         first = names[int(np.argmax(large))]
-        text = (
-            f"the header has {header}, so that angles are read as radians, but '{first}' looks like degrees"
-        )
+        text = f"the header has {header}, so that angles are read as radians, but '{first}' looks like degrees"
         warn(table.source or table.name, text + "; if so, write inDegrees=yes")

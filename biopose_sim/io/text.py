@@ -133,9 +133,5 @@ def _number(path: str | Path, cell: bytes, line: int, column: int) -> float:
     except ValueError:
         pass
     comma = word.replace(",", ".", 1).replace(".", "", 1).lstrip("+-").isdigit()
-    remedy = (
-        "write decimals with a point, not a comma"
-        if comma and "," in word
-        else "write a number or leave a gap"
-    )
+    remedy = "write decimals with a point, not a comma" if comma and "," in word else "write a number or leave a gap"
     raise InputError(path, f"line {line}, column {column + 1}: {word[:40]!r} is not a number", remedy)

@@ -113,14 +113,10 @@ def zeros_to_gaps(path: Path, markers: np.ndarray, names: tuple[str, ...]) -> No
     if zero.any():
         markers[zero] = np.nan
         touched = [names[i] for i in np.flatnonzero(zero.any(axis=0))]
-        warn(
-            path, f"exact zeros (0, 0, 0) are taken as gaps in {int(zero.sum())} places of {listed(touched)}"
-        )
+        warn(path, f"exact zeros (0, 0, 0) are taken as gaps in {int(zero.sum())} places of {listed(touched)}")
 
 
-def drop_empty_markers(
-    path: Path, markers: np.ndarray, names: tuple[str, ...]
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def drop_empty_markers(path: Path, markers: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return markers and names without those that are never seen, with a warning that names them."""
     seen = ~np.isnan(markers).any(axis=2).all(axis=0)
     if seen.all():
@@ -138,9 +134,7 @@ def _read_header(path: Path, data: bytes) -> _Header:
     if not lines[0].strip().lower().startswith("pathfiletype"):
         raise InputError(path, "is not a TRC file", "its first line must begin with 'PathFileType'")
     if len(lines) < 5:
-        raise InputError(
-            path, f"is cut short: it has {len(lines)} lines", "a TRC has 5 header lines, then frames"
-        )
+        raise InputError(path, f"is cut short: it has {len(lines)} lines", "a TRC has 5 header lines, then frames")
     values = _read_values(path, lines[1], lines[2])
     slots, labels = _read_slots(path, lines[3])
     axes = lines[4].strip().lower()
@@ -181,9 +175,7 @@ def _read_slots(path: Path, line: str) -> tuple[dict[int, str], int]:
     """Return the marker names by slot, and the number of slots up to the last name."""
     cells = [cell.strip() for cell in line.split("\t")]
     if len(cells) < 2 or not cells[0].lower().startswith("frame") or not cells[1].lower().startswith("time"):
-        raise InputError(
-            path, "line 4 does not name columns", "it must begin with 'Frame#', 'Time', tab separated"
-        )
+        raise InputError(path, "line 4 does not name columns", "it must begin with 'Frame#', 'Time', tab separated")
     named = {i: name for i, name in enumerate(cells[2:]) if name}
     if not named:
         raise InputError(path, "line 4 names no marker")
@@ -192,9 +184,7 @@ def _read_slots(path: Path, line: str) -> tuple[dict[int, str], int]:
     else:
         slots = {i // 3: name for i, name in named.items()}
     if twice := repeated(slots.values()):
-        raise InputError(
-            path, f"line 4 names the marker {listed(twice)} more than once", "give each its own name"
-        )
+        raise InputError(path, f"line 4 names the marker {listed(twice)} more than once", "give each its own name")
     return slots, max(slots) + 1
 
 
@@ -205,9 +195,7 @@ def _check_rows(path: Path, header: _Header, block: NumberBlock) -> None:
     if short.size:
         line, cells = block.lines[short[0]], block.cells[short[0]]
         wanted = f"{header.width} for {len(header.slots)} markers"
-        raise InputError(
-            path, f"line {line} is cut short: {cells} cells, not {wanted}", "separate cells by tabs"
-        )
+        raise InputError(path, f"line {line} is cut short: {cells} cells, not {wanted}", "separate cells by tabs")
     if block.beyond:
         warn(path, "columns without a marker name are ignored")
 
@@ -233,9 +221,7 @@ def _check_units(path: Path, units: str, markers: np.ndarray) -> None:
     high, low = np.fmax.reduce(sample, axis=1), np.fmin.reduce(sample, axis=1)
     extent = float(np.median((high - low).max(axis=1)))
     if LARGEST_CLOUD < extent < np.inf:
-        raise InputError(
-            path, f"Units say '{units}', which makes the person {extent:.0f} m large", "set Units to mm"
-        )
+        raise InputError(path, f"Units say '{units}', which makes the person {extent:.0f} m large", "set Units to mm")
     if 0 < extent < SMALLEST_CLOUD:
         text = f"Units say '{units}', which makes the person {1000 * extent:.2g} mm large"
         raise InputError(path, text, "set Units to m")

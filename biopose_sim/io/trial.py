@@ -79,9 +79,7 @@ class Trial:
         _check_time(where, time_array)
         if np.isinf(marker_array).any():
             frame, marker, _ = np.argwhere(np.isinf(marker_array))[0]
-            raise InputError(
-                where, f"marker '{names[marker]}' is infinite at frame {frame + 1}", "use NaN for a gap"
-            )
+            raise InputError(where, f"marker '{names[marker]}' is infinite at frame {frame + 1}", "use NaN for a gap")
         partial = np.isnan(marker_array).any(axis=2)
         if partial.any():
             marker_array = np.where(partial[:, :, None], np.nan, marker_array)

@@ -45,9 +45,7 @@ def check_tables(tables: Tables, folder: Path) -> None:
 def _no_duplicates(names: list[str], source: Path) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise InputError(
-                source, f"duplicate name {name!r}", "rows of the left side are made from the right"
-            )
+            raise InputError(source, f"duplicate name {name!r}", "rows of the left side are made from the right")
 
 
 def _all_known(source: Path, column: str, used: Iterable[str], valid: list[str]) -> None:
@@ -64,9 +62,7 @@ def _possible(segment: Segment, source: Path) -> None:
     if segment.mass <= 0 or min(minors) <= 0:
         raise InputError(source, f"mass and inertia of {segment.name!r} are not positive definite")
     if 2 * longest > (xx + yy + zz) * (1 + 1e-9):
-        raise InputError(
-            source, f"inertia of {segment.name!r} breaks the triangle inequality", "xx + yy >= zz"
-        )
+        raise InputError(source, f"inertia of {segment.name!r} breaks the triangle inequality", "xx + yy >= zz")
 
 
 def _determinant(xx: float, yy: float, zz: float, xy: float, xz: float, yz: float) -> float:
@@ -95,11 +91,7 @@ def _complete_joints(tables: Tables, folder: Path) -> None:
             continue
         if tuple(row.axis for row in axes) != AXIS_NAMES:
             wanted = ", ".join(AXIS_NAMES)
-            raise InputError(
-                folder / "transforms.csv", f"joint {joint.name!r} needs the axes {wanted}, in order"
-            )
+            raise InputError(folder / "transforms.csv", f"joint {joint.name!r} needs the axes {wanted}, in order")
         if {row.coordinate for row in axes if row.coordinate} != set(own):
             problem = f"the axes of {joint.name!r} do not use its coordinates " + ", ".join(own)
-            raise InputError(
-                folder / "transforms.csv", problem, "each axis names a coordinate of its own joint"
-            )
+            raise InputError(folder / "transforms.csv", problem, "each axis names a coordinate of its own joint")

@@ -117,6 +117,4 @@ def _coupler(row: CouplerRow) -> CouplerRow:
 
 
 def _mesh(row: MeshRow) -> MeshRow:
-    return MeshRow(
-        left_name(row.body), left_mesh(row.mesh), mirror_place(row.place), mirror_turn(row.turn), row.scale
-    )
+    return MeshRow(left_name(row.body), left_mesh(row.mesh), mirror_place(row.place), mirror_turn(row.turn), row.scale)

@@ -49,9 +49,7 @@ class Row:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise InputError(
-                self.place, f"column {column!r} holds {self.text(column)!r}", "a number is needed"
-            )
+            raise InputError(self.place, f"column {column!r} holds {self.text(column)!r}", "a number is needed")
         return value
 
     def vector(self, *columns: str) -> Vec3:
@@ -68,9 +66,7 @@ class Row:
         value, valid = self.text(column), tuple(valid)
         if value not in valid:
             hint = near_matches(value, valid)
-            raise InputError(
-                self.place, f"column {column!r} holds {value!r}{hint}", "one of " + ", ".join(valid)
-            )
+            raise InputError(self.place, f"column {column!r} holds {value!r}{hint}", "one of " + ", ".join(valid))
         return value
 
 
@@ -82,9 +78,7 @@ def read_rows(path: Path, columns: str) -> list[Row]:
             reader = csv.DictReader(stream)
             missing = [name for name in needed if name not in (reader.fieldnames or ())]
             if missing:
-                raise InputError(
-                    path, "no column " + ", ".join(missing), "columns needed: " + ", ".join(needed)
-                )
+                raise InputError(path, "no column " + ", ".join(missing), "columns needed: " + ", ".join(needed))
             lines = [(reader.line_num, cells) for cells in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(path, f"cannot be read ({error})", "a table in CSV is needed") from error
@@ -93,9 +87,7 @@ def read_rows(path: Path, columns: str) -> list[Row]:
         if any(cells[name] is None for name in needed) or None in cells:
             raise InputError(f"{path}, line {number}", "wrong number of cells", f"{len(needed)} are needed")
         if not cells["source"].strip():
-            raise InputError(
-                f"{path}, line {number}", "the source is empty", "cite where the figures come from"
-            )
+            raise InputError(f"{path}, line {number}", "the source is empty", "cite where the figures come from")
         rows.append(Row(path, number, cells))
     return rows
 
@@ -105,9 +97,7 @@ def _unique(rows: list[Row], column: str = "name") -> list[Row]:
     for row in rows:
         name = row.text(column)
         if not name or name in seen:
-            raise InputError(
-                row.place, f"duplicate name {name!r}" if name else "empty name", "give each its own"
-            )
+            raise InputError(row.place, f"duplicate name {name!r}" if name else "empty name", "give each its own")
         seen.add(name)
     return rows
 
@@ -143,9 +133,7 @@ def _axis(row: Row) -> AxisRow:
     if function != "spline":
         row.number("argument")
     if bool(row.text("coordinate")) == (function == "constant"):
-        raise InputError(
-            row.place, f"a {function} axis {'with' if row.text('coordinate') else 'without'} coordinate"
-        )
+        raise InputError(row.place, f"a {function} axis {'with' if row.text('coordinate') else 'without'} coordinate")
     axis = row.choice("axis", AXIS_NAMES)
     return AxisRow(
         row.text("joint"),
@@ -163,16 +151,12 @@ def _coupler(row: Row) -> CouplerRow:
 
 def _mesh(row: Row) -> MeshRow:
     scale = row.vector("scale_x", "scale_y", "scale_z")
-    return MeshRow(
-        row.text("body"), row.text("mesh"), row.vector("x", "y", "z"), row.vector("rx", "ry", "rz"), scale
-    )
+    return MeshRow(row.text("body"), row.text("mesh"), row.vector("x", "y", "z"), row.vector("rx", "ry", "rz"), scale)
 
 
 def _marker(row: Row) -> MarkerRow:
     kind = row.choice("kind", ("landmark", "tracking"))
-    return MarkerRow(
-        row.text("name"), row.text("body"), row.vector("x", "y", "z"), kind, row.number("weight")
-    )
+    return MarkerRow(row.text("name"), row.text("body"), row.vector("x", "y", "z"), kind, row.number("weight"))
 
 
 def _splines(path: Path) -> dict[str, tuple[tuple[float, float], ...]]:
@@ -198,15 +182,11 @@ def read_tables(folder: Path, markers: Path) -> Tables:
         rows = read_rows(folder / f"{name}.csv", columns)
         return tuple(make(row) for row in (_unique(rows) if unique else rows))
 
-    places = " ".join(
-        f"{side}_{axis}" for side in ("parent", "child") for axis in ("x", "y", "z", "rx", "ry", "rz")
-    )
+    places = " ".join(f"{side}_{axis}" for side in ("parent", "child") for axis in ("x", "y", "z", "rx", "ry", "rz"))
     return Tables(
         segments=read("segments", "name mass com_x com_y com_z ixx iyy izz ixy ixz iyz", _segment),
         joints=read("joints", f"name type parent child {places}", _joint),
-        coordinates=read(
-            "coordinates", "name joint unit default range_min range_max clamped locked", _coordinate
-        ),
+        coordinates=read("coordinates", "name joint unit default range_min range_max clamped locked", _coordinate),
         axes=read("transforms", "joint axis x y z coordinate function argument", _axis, unique=False),
         couplers=read("couplers", "name independent dependent scale", _coupler),
         meshes=read("geometry", "body mesh x y z rx ry rz scale_x scale_y scale_z", _mesh, unique=False),

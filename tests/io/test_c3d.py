@@ -118,9 +118,7 @@ def test_up_axis(tmp_path, cloud):
 
 
 def test_rotations_are_proper():
-    screens = [
-        ground_from_screen(a + x, b + y) for a in "+-" for b in "+-" for x in "XYZ" for y in "XYZ" if x != y
-    ]
+    screens = [ground_from_screen(a + x, b + y) for a in "+-" for b in "+-" for x in "XYZ" for y in "XYZ" if x != y]
     for rotation in [*screens, *(ground_from_up(up) for up in "xyz")]:
         np.testing.assert_allclose(rotation @ rotation.T, np.eye(3))
         assert np.linalg.det(rotation) == pytest.approx(1)

@@ -28,9 +28,7 @@ from biopose_sim.io import (
 TYPES = {"knee_angle_r": "rotational", "pelvis_tx": "translational", "knee_angle_r_beta": "coupled"}
 
 
-def sto(
-    labels="time\ta\tb", rows=("0\t1\t2", "0.1\t3\t4"), *, keys=("nRows=2", "nColumns=3", "inDegrees=no")
-):
+def sto(labels="time\ta\tb", rows=("0\t1\t2", "0.1\t3\t4"), *, keys=("nRows=2", "nColumns=3", "inDegrees=no")):
     return "\n".join(["Coordinates", "version=1", *keys, "", "endheader", labels, *rows, ""])
 
 
@@ -45,9 +43,7 @@ def file(tmp_path):
 
 
 def motion(values, names=tuple(TYPES), types=("rotational", "translational", "coupled")):
-    return Motion(
-        "m", np.arange(len(values)) / 100, np.array(values, dtype=float), tuple(names), tuple(types)
-    )
+    return Motion("m", np.arange(len(values)) / 100, np.array(values, dtype=float), tuple(names), tuple(types))
 
 
 def test_written_text(tmp_path):
@@ -142,9 +138,7 @@ def test_degrees_that_pose_as_radians_are_told(file, keys, what):
 def test_model_decides_what_is_a_coordinate(file):
     with pytest.warns(BioposeWarning, match="the model does not know are passed over: 'b'"):
         assert read_mot(file(sto()), {"a": "coupled"}).motion_types == ("coupled",)
-    with pytest.raises(
-        InputError, match=r"no column that the model knows; the first is 'a' \(did you mean 'aa'\?\)"
-    ):
+    with pytest.raises(InputError, match=r"no column that the model knows; the first is 'a' \(did you mean 'aa'\?\)"):
         read_mot(file(sto()), {"aa": "coupled"})
     with pytest.raises(
         InputError, match="coordinate 'a' has motion type 'odd'; use rotational, translational, coupled"

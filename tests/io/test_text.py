@@ -14,9 +14,7 @@ from biopose_sim.io.digits import fixed_point_text
 from biopose_sim.io.text import read_numbers, read_text_bytes
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
-forms = st.sampled_from(
-    [repr, "{:.6f}".format, "{:g}".format, "{:.18e}".format, "{:+.3E}".format, "{:.0f}".format]
-)
+forms = st.sampled_from([repr, "{:.6f}".format, "{:g}".format, "{:.18e}".format, "{:+.3E}".format, "{:.0f}".format])
 
 
 @settings(deadline=None)
@@ -85,19 +83,14 @@ def test_fixed_point_is_what_python_writes(rows, decimals):
     assert ((np.abs(read - table) <= tolerance) | np.isnan(table)).all()
     assert (np.isnan(read) == np.isnan(table)).all()
     assert all(
-        len(c.partition(".")[2]) == decimals
-        for c in (t.split("\t")[0] for t in text.splitlines())
-        if c != "nan"
+        len(c.partition(".")[2]) == decimals for c in (t.split("\t")[0] for t in text.splitlines()) if c != "nan"
     )
 
 
 def test_fixed_point_forms():
     table = np.array([[0.0, -0.004], [-10.5, math.nan], [9.996, -1234.5]])
     assert fixed_point_text([(table, 2)], nan="") == "0.00\t0.00\n-10.50\t\n10.00\t-1234.50\n"
-    assert (
-        fixed_point_text([(np.array([[1.0], [12.0]]), 0), (np.array([[0.5], [1.0]]), 1)])
-        == "1\t0.5\n12\t1.0\n"
-    )
+    assert fixed_point_text([(np.array([[1.0], [12.0]]), 0), (np.array([[0.5], [1.0]]), 1)]) == "1\t0.5\n12\t1.0\n"
 
 
 def test_fixed_point_of_huge_numbers():

@@ -171,9 +171,7 @@ def test_bad_files(file, text, message):
 
 def test_metres_called_millimetres(file):
     rows = ["1\t0\t0.1\t0.9\t0.1\t0.2\t1.0\t0.1\t0.1\t0.1\t0.3"]
-    with pytest.raises(
-        InputError, match=r"Units say 'mm', which makes the person .* mm large; set Units to m"
-    ):
+    with pytest.raises(InputError, match=r"Units say 'mm', which makes the person .* mm large; set Units to m"):
         read_silent(file(trc(rows, frames=1)))
     assert read_silent(file(trc(rows, frames=1, units="m"))).n_frames == 1
 
@@ -186,18 +184,14 @@ def test_missing_file_and_folder(tmp_path):
 
 
 def test_read_trial_lists_suffixes(tmp_path):
-    with pytest.raises(
-        InputError, match=r"unknown suffix '.trcx' \(did you mean '.trc'\?\); .* from .trc or .c3d"
-    ):
+    with pytest.raises(InputError, match=r"unknown suffix '.trcx' \(did you mean '.trc'\?\); .* from .trc or .c3d"):
         read_trial(tmp_path / "a.trcx")
     path = tmp_path / "A.TRC"
     path.write_text(trc())
     assert read_trial(path).n_markers == 3
 
 
-coordinates = hnp.arrays(
-    float, st.tuples(st.integers(1, 5), st.integers(3, 5), st.just(3)), elements=st.floats(-3, 3)
-)
+coordinates = hnp.arrays(float, st.tuples(st.integers(1, 5), st.integers(3, 5), st.just(3)), elements=st.floats(-3, 3))
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -259,9 +253,7 @@ def test_real_values(test_data):
     trial = read_trc(test_data / "pipelines/Rajagopal/ExpData/motion_capture_run.trc")
     assert (trial.n_frames, trial.n_markers, trial.rate) == (510, 42, pytest.approx(100))
     assert trial.time[[0, -1]].tolist() == [0.23, 5.32]
-    np.testing.assert_array_equal(
-        trial.marker("LPSI")[0], np.array([878.948715, 1067.420124, -433.885912]) * 1e-3
-    )
+    np.testing.assert_array_equal(trial.marker("LPSI")[0], np.array([878.948715, 1067.420124, -433.885912]) * 1e-3)
 
 
 def test_reads_fast(test_data):

@@ -81,9 +81,7 @@ def test_center_of_pressure_and_free_moment():
     corners = np.array([[1.5, 0.1, 0.5], [0.5, 0.1, 0.5], [0.5, 0.1, -0.5], [1.5, 0.1, -0.5]])
     force, lever, twist = np.array([10.0, 500.0, -20.0]), np.array([0.2, 0, -0.1]), np.array([0, 3.0, 0])
     moment = np.cross(lever, force) + twist
-    plate = ForcePlate(
-        2, corners, np.zeros(3), 100, 0, np.stack([force, 0 * force]), np.stack([moment, 0 * moment])
-    )
+    plate = ForcePlate(2, corners, np.zeros(3), 100, 0, np.stack([force, 0 * force]), np.stack([moment, 0 * moment]))
     np.testing.assert_allclose(plate.normal, [0, 1, 0])
     np.testing.assert_allclose(plate.center_of_pressure()[0], [1.2, 0.1, -0.1])
     assert np.isnan(plate.center_of_pressure()[1]).all()

@@ -49,11 +49,7 @@ STOCK_GEOMETRY = {
     ],
     *(f"lumbar{i}" for i in range(1, 6)),
     *(f"thoracic{i}" for i in range(1, 13)),
-    *(
-        f"{s}_{b}"
-        for s in "rl"
-        for b in ["pelvis", "femur", "tibia", "fibula", "patella", "talus", "foot", "bofoot"]
-    ),
+    *(f"{s}_{b}" for s in "rl" for b in ["pelvis", "femur", "tibia", "fibula", "patella", "talus", "foot", "bofoot"]),
     *(f"{b}_{s}v" for s in "rl" for b in ["clavicle", "scapula", "humerus", "ulna", "radius"]),
     *(f"{b}_{s}vs" for s in "rl" for b in HAND_BONES.split()),
 }
@@ -111,9 +107,7 @@ def test_opensim_loads_it_without_a_warning(tmp_path):
     copy = shutil.copy(paths.default_model_path(), tmp_path)
     code = f"import opensim; m = opensim.Model({str(copy)!r}); s = m.initSystem(); "
     code += "m.realizeDynamics(s); print('mass', m.getTotalMass(s))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     lines = (done.stdout + done.stderr).splitlines()
     # The Python wheel comes without the Geometry folder; the GUI has it.
     bad = [line for line in lines if ("warn" in line or "error" in line) and "Couldn't find file" not in line]
@@ -188,9 +182,7 @@ def test_equal_values_on_both_sides_mirror_the_pose(ours):
         ours.pose(mirrored)
         for name, transform in left.items():
             other = name[:-1] + name[-1].translate(swap) if name[-2:] in ("_r", "_l") else name
-            np.testing.assert_allclose(
-                MIRROR @ transform @ MIRROR, ours.body(other), atol=1e-12, err_msg=name
-            )
+            np.testing.assert_allclose(MIRROR @ transform @ MIRROR, ours.body(other), atol=1e-12, err_msg=name)
 
 
 def test_inertia_is_possible_and_symmetric(ours):
