@@ -107,7 +107,7 @@ class SizePrior:
         n = 3 * n_groups
         same_part = np.kron(np.eye(n_groups), np.ones((3, 3)))
         covariance = self.stature**2 * np.ones((n, n)) + self.part**2 * same_part + self.dimension**2 * np.eye(n)
-        return np.linalg.inv(covariance)
+        return np.asarray(np.linalg.inv(covariance), dtype=np.float64)
 
     def wall(self, parameters: Array) -> tuple[float, Array, Array]:
         """A steep wall beyond the limit: its cost, half gradient (n,) and half Hessian (n, n)."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from biopose_sim.ik.types import Array, IntArray
-from biopose_sim.kinematics.tree import ROTATION, UNSCALED, FixedTransform, KinematicTree, Node
+from biopose_sim.kinematics.tree import ROTATION, UNSCALED, FixedTransform, KinematicTree, Operation
 from biopose_sim.kinematics.tree_builder import cross_matrix
 
 
@@ -94,7 +94,7 @@ class _Sweep:
             self._start(node.parent)
             self._fixed(node.pre)
             for op in node.operations:
-                self._operation(node, op)
+                self._operation(op)
             self._fixed(node.post)
             self.rotations.append(self.r)
             self.positions.append(self.p)
@@ -129,7 +129,7 @@ class _Sweep:
         self.grow = self.grow.copy()
         self.grow[:, :, 3 * body : 3 * body + 3] += change
 
-    def _operation(self, node: Node, op) -> None:  # type: ignore[no-untyped-def]
+    def _operation(self, op: Operation) -> None:
         x = np.zeros(self.n_frames)
         dx = np.zeros((self.n_frames, self.n))
         for row, weight in op.argument:
