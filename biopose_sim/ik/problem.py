@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -79,7 +80,9 @@ def build_problem(model: OsimModel, trial: Trial, config: IKConfig) -> IKProblem
     reduced = reduce_problem(tree, rows, unlocked & ~tree.dependent, tree.defaults)
     free = reduced.free
     unseen = [
-        n for i, n in enumerate(model.coordinate_names) if unlocked[i] and not tree.dependent[i] and i not in free
+        n
+        for i, n in enumerate(model.coordinate_names)
+        if unlocked[i] and not tree.dependent[i] and i not in free and n not in config.coordinate_targets
     ]
     if unseen:
         warnings.append(f"no marker determines {_listed(unseen)}: held at the default value")
@@ -247,7 +250,7 @@ def to_result(
 ) -> KinematicsResult:
     """Assemble the result from the free coordinates (T, n), model markers (T, M, 3) and their sensitivity (n,)."""
     model, reduced = problem.model, problem.reduced
-    coordinates = complete_coordinates(model, reduced, solution)
+    coordinates = complete_coordinates(model, reduced, solution, _wanted_unseen(problem))
     n_q = len(model.coordinate_names)
     warnings = (*warnings, *_left_ranges(problem, solution))
     everywhere = np.full(n_q, np.inf)
@@ -283,10 +286,29 @@ def _left_ranges(problem: IKProblem, solution: Array) -> list[str]:
     return [f"{_listed(names)} leave the range that the model clamps them to: widen it where the motion is shown"]
 
 
-def complete_coordinates(model: OsimModel, reduced: ReducedProblem, solution: Array) -> Array:
-    """All coordinates (T, n_q) from the free ones (T, n): held ones filled in, dependent ones computed."""
+def _wanted_unseen(problem: IKProblem) -> dict[int, float | Array]:
+    """Wanted values of coordinates that no marker sees: they are taken as they are, within the range."""
+    model, values = problem.model, {}
+    for name, target in problem.config.coordinate_targets.items():
+        j = model.coordinate_names.index(name)
+        unlocked = not model.tree.locked[j] or name in problem.config.free
+        if unlocked and not model.tree.dependent[j] and j not in problem.reduced.free and target.weight > 0.0:
+            bounded = model.tree.clamped[j] and problem.config.respect_ranges
+            values[j] = np.clip(target.value, *model.tree.ranges[j]) if bounded else target.value
+    return values
+
+
+def complete_coordinates(
+    model: OsimModel, reduced: ReducedProblem, solution: Array, given: Mapping[int, float | Array] | None = None
+) -> Array:
+    """All coordinates (T, n_q) from the free ones (T, n): held ones filled in, dependent ones computed.
+
+    ``given`` values, one or one a frame by coordinate, take the place of held ones.
+    """
     full = np.tile(reduced.held, (len(solution), 1))
     full[:, reduced.free] = solution
+    for j, value in (given or {}).items():
+        full[:, j] = value
     for d in model.tree.dependences:
         full[:, d.coordinate] = d.function(np.asarray(sum(w * full[:, row] for row, w in d.argument)))
     return full

@@ -208,24 +208,12 @@ def place_markers(
     mean = replace(mean, force_plates=())
     config = placement.tasks.config(model, mean.time, placement.coordinate_file, source)
     pose = solve_ik(model, mean, config)
-    pose = _with_wanted(model, pose, {n: float(np.ravel(t.value)[0]) for n, t in config.coordinate_targets.items()})
     measured = dict(zip(static.marker_names, _mean(static.markers[outer])))
     warnings = _movement(static, outer, placement.max_marker_movement)
     lost = [n for n in model.marker_names if np.isnan(measured[n]).any()]
     if lost:
         warnings.append(f"not measured in the static trial and not moved: {listed(lost)}")
     return pose, _offsets(model, pose.coordinates[0], measured), warnings
-
-
-def _with_wanted(model: OsimModel, pose: KinematicsResult, wanted: Mapping[str, float]) -> KinematicsResult:
-    """The pose with wanted values also where no weighted marker tells the solver of a coordinate."""
-    settable = ~(pose.free | model.tree.locked | model.tree.dependent)
-    coordinates = pose.coordinates.copy()
-    for j, name in enumerate(pose.coordinate_names):
-        if settable[j] and name in wanted:
-            coordinates[:, j] = wanted[name]
-    complete = model(torch.from_numpy(coordinates)).coordinates.numpy()
-    return replace(pose, coordinates=complete)
 
 
 def _offsets(model: OsimModel, q: Array, measured: Mapping[str, Array]) -> Array:

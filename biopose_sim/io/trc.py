@@ -104,7 +104,9 @@ def write_trc(path: str | Path, trial: Trial, units: Literal["m", "mm"] = "m") -
     cells = np.where(trial.missing[:, :, None], np.nan, trial.markers) / METRES_PER_UNIT[units]
     frames = np.arange(1.0, counts[0] + 1)[:, None]
     groups = [(frames, 0), (trial.time[:, None], 8), (cells.reshape(counts[0], -1), DECIMALS[units])]
-    return atomic_write(path, "\n".join(lines) + "\n" + fixed_point_text(groups, nan=""))
+    # OpenSim drops an empty cell at the end of a line; a tab behind it keeps the cell.
+    rows = fixed_point_text(groups, nan="").replace("\t\n", "\t\t\n")
+    return atomic_write(path, "\n".join(lines) + "\n" + rows)
 
 
 def zeros_to_gaps(path: Path, markers: np.ndarray, names: tuple[str, ...]) -> None:

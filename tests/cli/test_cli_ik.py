@@ -92,7 +92,6 @@ def test_opensim_agrees(biopose, lab):
     assert np.abs(knee).max() < 0.5
 
 
-@pytest.mark.xfail(strict=True, reason="write_trc: OpenSim does not read a line whose last cell is empty")
 def test_opensim_reads_a_gap_of_the_last_marker(biopose, lab):
     walk = bp.io.read_trc(lab / "trc" / "walk.trc")
     walk.markers[12:15, -1] = np.nan

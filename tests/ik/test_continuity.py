@@ -56,3 +56,19 @@ def test_joins_coordinate_targets(test_data: Path) -> None:
     config = bp.IKConfig(coordinate_targets={name: target})
     for wished in (config, replace(config, continuity=1e-4)):
         assert np.abs(bp.solve_ik(model, trial, wished).coordinate(name) - wanted).max() < 1e-3
+
+
+def test_a_target_holds_where_no_marker_sees_the_coordinate(test_data: Path) -> None:
+    folder = test_data / "opencap_lab_subject4"
+    model = bp.OsimModel.from_file(folder / "Models" / "manually_scaled.osim")
+    trial = bp.io.read_trc(folder / "MarkerData" / "walking1.trc").crop(0.0, 1e9)
+    trial = replace(trial, time=trial.time[:5], markers=trial.markers[:5])
+    feet = [n for n in trial.marker_names if "toe" in n.lower() or "5meta" in n.lower()]
+    trial = trial.drop(feet)
+    free = bp.solve_ik(model, trial)
+    assert "mtp_angle_r" in " ".join(free.warnings)
+    constant = bp.solve_ik(model, trial, bp.IKConfig(coordinate_targets={"mtp_angle_r": CoordinateTarget(0.3)}))
+    np.testing.assert_allclose(constant.coordinate("mtp_angle_r"), 0.3)
+    values = np.linspace(0.0, 0.4, 5)
+    varying = bp.solve_ik(model, trial, bp.IKConfig(coordinate_targets={"mtp_angle_r": CoordinateTarget(values)}))
+    np.testing.assert_allclose(varying.coordinate("mtp_angle_r"), values)
