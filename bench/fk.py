@@ -1,6 +1,6 @@
 """Speed of forward kinematics: compiled kernels, plain torch and OpenSim side by side.
 
-Run ``python bench/fk.py MODEL.osim``. Other programs on the machine disturb it, so that the best of many repeats is
+``biopose bench fk``. Other programs on the machine disturb it, so that the best of many repeats is
 shown beside the median, and frames per second of processor time (of all threads) beside those per second.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from bench.cases import data_folder
 from biopose_sim.kinematics.model import OsimModel
 
 TASKS = ("transforms", "transforms and markers", "markers, forward and backward", "transforms, forward and backward")
@@ -164,16 +165,18 @@ def _speeds(work: Callable[[], object], n_frames: int, seconds: float) -> tuple[
     return n_frames / min(times), n_frames / statistics.median(times), n_frames / min(cpu_times)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", help=".osim file")
-    parser.add_argument("--frames", type=int, nargs="+", default=[1024, 8192, 65536])
-    parser.add_argument("--dtypes", nargs="+", default=["float32", "float64"], choices=list(_TYPES))
+def main(arguments: list[str] | None = None) -> None:
+    """Entry of ``biopose bench fk``."""
+    parser = argparse.ArgumentParser("biopose bench fk", description=__doc__)
+    parser.add_argument("model", nargs="?", help=".osim file; Rajagopal2016 of the test data if none is named")
+    parser.add_argument("--frames", type=int, nargs="+", default=[8192])
+    parser.add_argument("--dtypes", nargs="+", default=["float32"], choices=list(_TYPES))
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement")
     parser.add_argument("--opensim-frames", type=int, default=300, help="0: leave OpenSim out")
-    a = parser.parse_args()
-    for line in table(measure(a.model, a.frames, a.dtypes, a.threads, a.seconds, a.opensim_frames)):
+    a = parser.parse_args(arguments)
+    model = a.model or str(data_folder() / "models" / "Rajagopal2016.osim")
+    for line in table(measure(model, a.frames, a.dtypes, a.threads, a.seconds, a.opensim_frames)):
         print(line, flush=True)
 
 
