@@ -42,6 +42,9 @@ def run_ik(opensim: Any, job: dict[str, Any]) -> dict[str, Any]:
     tool.set_results_directory(job["folder"])
     tool.set_report_errors(False)
     tool.set_report_marker_locations(False)
+    # OpenSim 4.6 solves 0 to 2 s where a setup names no time range; the whole trial is meant.
+    tool.setStartTime(job["span"][0])
+    tool.setEndTime(job["span"][1])
     if job["accuracy"] is not None:
         tool.set_accuracy(job["accuracy"])
     if job["unlock"] or job["unclamp"]:

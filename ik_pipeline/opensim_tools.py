@@ -198,7 +198,8 @@ def _solve(
     """Run the tool and bring its motion into our result type."""
     motion = folder / "motion.mot"
     subject = trial.source or trial.name
-    job = {"tool": "ik", "motion": str(motion), "folder": str(folder), **job}
+    span = [float(trial.time[0]), float(trial.time[-1])]
+    job = {"tool": "ik", "motion": str(motion), "folder": str(folder), "span": span, **job}
     answer = run_script(_WORKER, job, folder, subject=subject, doing=_SOLVING, timeout=timeout)
     if not motion.is_file():
         raise OpenSimError(subject, _SOLVING, "it wrote no motion")
