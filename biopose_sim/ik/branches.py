@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from biopose_sim.ik.cpu import CpuEngine, Sweep
-from biopose_sim.ik.types import Array
+from biopose_sim.ik.types import Array, IntArray
 from biopose_sim.kinematics.tree import ROTATION, Node, Operation
 
 _SAME = 1e-6  # relative increase of the cost that counts as none
@@ -69,14 +69,17 @@ def turned_over(gimbal: Gimbal, coordinates: Array) -> Array:
     return other
 
 
-def to_rest_branch(engine: CpuEngine, sweep: Sweep) -> None:
-    """Bring frames whose joints are turned over back to the branch of the rest pose, where the fit allows it."""
+def to_rest_branch(engine: CpuEngine, sweep: Sweep, among: IntArray | None = None) -> None:
+    """Bring frames whose joints are turned over back to the branch of the rest pose, where the fit allows it.
+
+    ``among``: only these frames.
+    """
     for gimbal in find_gimbals(engine):
         column, slope, intercept = gimbal.columns[1], gimbal.slopes[1], gimbal.intercepts[1]
         over = np.cos(slope * sweep.coordinates[:, column] + intercept) < 0.0
         if np.cos(slope * engine.problem.start[column] + intercept) <= 0.0:
             over = ~over
-        frames = np.flatnonzero(over)
+        frames = np.flatnonzero(over) if among is None else among[over[among]]
         if len(frames):
             other = turned_over(gimbal, sweep.coordinates[frames])
             _accept(engine, sweep, frames, _nearest_turns(engine, other, list(gimbal.columns)))
@@ -90,12 +93,15 @@ def _nearest_turns(engine: CpuEngine, coordinates: Array, columns: list[int]) ->
     return coordinates
 
 
-def _accept(engine: CpuEngine, sweep: Sweep, frames: np.ndarray, starts: Array) -> None:
+def _accept(engine: CpuEngine, sweep: Sweep, frames: IntArray, starts: Array) -> None:
     """Solve frames from new starts and keep what fits as well as before."""
-    for frame, start in zip(frames, starts):
-        new = engine.solve_starts(start[None], int(frame))
-        if new.converged[0] and new.cost[0] <= sweep.cost[frame] * (1.0 + _SAME) + 1e-15:
-            sweep.take(int(frame), new, 0)
+    new = engine.new_sweep(len(sweep.cost))
+    new.coordinates[frames] = starts
+    engine.solve(new, frames, own=True)
+    new.iterations += sweep.iterations
+    good = new.converged[frames] & (new.cost[frames] <= sweep.cost[frames] * (1.0 + _SAME) + 1e-15)
+    for frame in frames[good]:
+        sweep.take(int(frame), new, int(frame))
 
 
 def unwind(engine: CpuEngine, sweep: Sweep) -> None:

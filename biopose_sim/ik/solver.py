@@ -97,6 +97,8 @@ def _solve_outwards(engine: CpuEngine) -> Sweep:
         sweep.coordinates[frame], _ = find_start(engine, frame)
         engine.solve(sweep, np.array([frame]))
         anchors.append(frame)
+    # A start that is turned over would be handed on to every frame.
+    to_rest_branch(engine, sweep, np.array(anchors))
     engine.spread(sweep, anchors)
     to_rest_branch(engine, sweep)
     _close_seams(engine, sweep, anchors)
