@@ -39,11 +39,12 @@ class Exactness:
     """Agreement with OpenSim at accuracy 1e-9, and with OpenSim as shipped.
 
     Distances in mm over the weighted marker RMS of each frame, ours minus OpenSim's; angles in degrees over the
-    coordinates that the markers determine.
+    coordinates that the markers determine, without the frames (``worse`` of them) that OpenSim left in a worse pose.
     """
 
     name: str
     frames: int
+    worse: int
     converged: int
     rms: float
     largest_above_tight: float
@@ -106,6 +107,7 @@ def measure_exactness(case: Case) -> Exactness:
     return Exactness(
         name=case.name,
         frames=trial.n_frames,
+        worse=int((~comparable).sum()),
         converged=int(ours.converged.sum()),
         rms=float(1e3 * ours.weighted_marker_rmse.mean()),
         largest_above_tight=float(above_tight.max()),
@@ -157,7 +159,8 @@ def print_exactness(e: Exactness) -> None:
         f"{e.name:24s} converged {e.converged}/{e.frames}  RMS {e.rms:7.3f} mm  above tight "
         f"{e.largest_above_tight:.6f} below {e.largest_below_tight:.5f}  above shipped "
         f"{e.largest_above_shipped:.5f} mm  angles: median {e.median_angle:.5f} largest {e.largest_angle:.4f} deg "
-        f"({e.worst})  undetermined: {', '.join(e.undetermined) or 'none'}",
+        f"({e.worst}), without {e.worse} frames that OpenSim left worse  "
+        f"undetermined: {', '.join(e.undetermined) or 'none'}",
         flush=True,
     )
 
