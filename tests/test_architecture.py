@@ -31,7 +31,7 @@ ROOMS = {
     "biopose_sim": set(),
 }
 # Functions of osim that take an OsimModel, and so stand above kinematics.
-ABOVE_KINEMATICS = {"osim/markerset.py", "osim/writer.py", "osim/info.py"}
+ABOVE_KINEMATICS = {"osim/markerset.py", "osim/ranges.py", "osim/writer.py", "osim/info.py"}
 # Scripts that run in processes of their own.
 WITH_OPENSIM = {"osim/_writer_process.py"}
 MOST_LINES = 400

@@ -34,7 +34,7 @@ SIGNATURES = {
     "OsimModel.scale": "self scales marker_offsets=",
     "solve_ik": "model trial config=",
     "fit": "model trials config=",
-    "export_osim": "model path *mass= *unlock= *name=",
+    "export_osim": "model path *mass= *unlock= *name= *motions=",
     "io.read_trc": "path",
     "io.read_c3d": "path *up= *keep_prefix=",
     "io.read_trial": "path",

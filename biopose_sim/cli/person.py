@@ -22,6 +22,7 @@ from biopose_sim.ik.solver import solve_ik
 from biopose_sim.ik.types import IKConfig, KinematicsResult
 from biopose_sim.io import Trial
 from biopose_sim.kinematics.model import OsimModel
+from biopose_sim.osim.ranges import range_notices
 from biopose_sim.osim.writer import export_osim
 from biopose_sim.paths import default_model_path
 
@@ -83,6 +84,7 @@ def fit_person(wishes: Wishes, known: Known | None = None) -> Run:
         progress(f"fitting {len(trials)} trials, {sum(t.n_frames for t in trials)} frames")
         way = _fit if wishes.scale_setup is None else _scale_by_setup
         person = way(wishes, model, trials, config)
+        person = replace(person, warnings=(*person.warnings, *range_notices(person.model, person.results)))
         progress("writing")
         _write(folder, wishes, person, trials, config, model_path, start, known)
     return Run(person, folder.files, time.perf_counter() - start)
@@ -156,7 +158,7 @@ def _write(
     unlock = inputs.unlocked_coordinates(person.model, config)
     target = folder.file(f"{model_path.stem}_scaled.osim")
     with ThreadPoolExecutor(max_workers=1) as pool:
-        export = pool.submit(export_osim, person.model, target, mass=person.mass, unlock=unlock)
+        export = pool.submit(export_osim, person.model, target, mass=person.mass, unlock=unlock, motions=person.results)
         outcome.write_motions(folder, person.results, with_markers=wishes.model_markers)
         if wishes.report:
             _write_page(folder.file("report.html"), person, trials, known)

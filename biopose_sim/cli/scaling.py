@@ -15,6 +15,7 @@ from biopose_sim.errors import InputError
 from biopose_sim.ik.scale_tool import ScaleToolResult, run_scale_setup
 from biopose_sim.ik.setup_files import ScaleSetup, read_scale_setup
 from biopose_sim.io import write_mot
+from biopose_sim.osim.ranges import range_notices
 from biopose_sim.osim.writer import export_osim
 
 _SMALL_CHANGE = 1e-9
@@ -32,15 +33,17 @@ def scale_by_setup(path: Path, output: Path | None, model: Path | None, mass: fl
         progress("scaling")
         scaled = run_scale_setup(setup)
         progress("writing")
+        poses = [] if scaled.pose is None else [scaled.pose]
         export_osim(
             scaled.model,
             folder.file(target.name),
             mass=setup.mass if mass is None else mass,
             name=setup.name or None,
+            motions=poses,
         )
         if scaled.pose is not None:
             write_mot(folder.file(f"{target.stem}_static.mot"), scaled.pose)
-    warn_user(scaled.warnings)
+    warn_user([*scaled.warnings, *range_notices(scaled.model, poses)])
     _print_factors(scaled)
     for file in folder.files:
         click.echo(file)

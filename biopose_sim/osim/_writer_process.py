@@ -33,7 +33,7 @@ def main(job_path: str) -> None:
 
 
 def write_model(opensim: Any, job: dict[str, Any]) -> None:
-    """Load the original file, scale it, put the markers where they belong, unlock, and print."""
+    """Load the original file, scale it, put the markers where they belong, unlock, widen ranges, and print."""
     model = opensim.Model(job["source"])
     state = model.initSystem()
     if job["scales"] is not None or job["mass"] is not None:
@@ -42,6 +42,9 @@ def write_model(opensim: Any, job: dict[str, Any]) -> None:
     place_markers(opensim, model, job["markers"])
     for name in job["unlock"]:
         model.updCoordinateSet().get(name).set_locked(False)
+    for name, limits in job["ranges"].items():
+        for i, limit in enumerate(limits):
+            model.updCoordinateSet().get(name).set_range(i, limit)
     if job["name"]:
         model.setName(job["name"])
     model.finalizeConnections()

@@ -11,8 +11,10 @@ import numpy as np
 
 from biopose_sim.errors import InputError, near_matches
 from biopose_sim.io.atomic import atomic_path
+from biopose_sim.io.motion import MotionLike
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.osim.process import OpenSimError, run_script
+from biopose_sim.osim.ranges import widened_ranges
 from biopose_sim.osim.schema import GROUND
 
 _PROCESS = Path(__file__).with_name("_writer_process.py")
@@ -27,6 +29,7 @@ def export_osim(
     mass: float | None = None,
     unlock: Sequence[str] = (),
     name: str | None = None,
+    motions: Sequence[MotionLike] = (),
 ) -> Path:
     """Write the model with its scales and markers as an .osim file that OpenSim opens.
 
@@ -39,6 +42,8 @@ def export_osim(
         mass: of the subject [kg]; None keeps the mass of the original.
         unlock: coordinates to unlock, so that a motion may move them.
         name: of the model; None keeps the original's.
+        motions: that the written model is to take as they are: clamped ranges of a floating root's rotations are
+            widened to cover them (``biopose_sim.osim.ranges.range_notices`` says which); other ranges stay.
 
     Returns:
         ``path``.
@@ -58,6 +63,7 @@ def export_osim(
             "mass": mass,
             "markers": _markers(model),
             "unlock": list(unlock),
+            "ranges": widened_ranges(model, motions),
             "name": name,
         }
         _run(job, Path(folder), source)
