@@ -1,34 +1,19 @@
-"""The OpenSim side of ``opensim_tools``: a script that runs one of OpenSim's tools in a process of its own.
+"""The OpenSim side of ``opensim_tools``: one of OpenSim's tools, run in a process of its own.
 
-See ``biopose_sim/osim/process.py`` for how it gets its job and answers. It imports nothing of this project.
+See ``biopose_sim/osim/_opensim_process.py`` for how it is started. It imports nothing of this project.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 
-def main(job_path: str) -> None:
-    """Do the job and write the answer."""
-    job = json.loads(Path(job_path).read_text(encoding="utf-8"))
-    answer: dict[str, Any]
-    try:
-        import opensim
-    except ImportError as error:
-        answer = {"error": str(error), "missing": True}
-    else:
-        opensim.Logger.removeFileSink()
-        opensim.Logger.setLevelString("Error")
-        tools = {"ik": run_ik, "scale": run_scale, "scale_tight": run_tight_scale}
-        try:
-            answer = tools[job["tool"]](opensim, job)
-        except RuntimeError as error:  # what OpenSim's exceptions become
-            answer = {"error": str(error)}
-    Path(job["answer"]).write_text(json.dumps(answer), encoding="utf-8")
+def work(opensim: Any, job: dict[str, Any]) -> dict[str, Any]:
+    """Run the tool that the job names."""
+    tools = {"ik": run_ik, "scale": run_scale, "scale_tight": run_tight_scale}
+    return tools[job["tool"]](opensim, job)
 
 
 def run_ik(opensim: Any, job: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +148,3 @@ def move_markers(model: Any, state: Any, cloud: Any) -> None:
         if not point.isNaN():
             ground, parent = model.getGround(), marker.getParentFrame()
             marker.set_location(ground.findStationLocationInAnotherFrame(state, point, parent))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -32,8 +32,8 @@ ROOMS = {
 }
 # Functions of osim that take an OsimModel, and so stand above kinematics.
 ABOVE_KINEMATICS = {"osim/markerset.py", "osim/ranges.py", "osim/writer.py", "osim/info.py"}
-# Scripts that run in processes of their own.
-WITH_OPENSIM = {"osim/_writer_process.py"}
+# The start of processes that use OpenSim.
+WITH_OPENSIM = {"osim/_opensim_process.py"}
 MOST_LINES = 400
 
 

@@ -1,38 +1,13 @@
-"""The OpenSim side of the writer: a script in a process of its own, since OpenSim may end a process.
-
-See ``process.py`` for how it gets its job and answers. It imports nothing of biopose_sim, to start fast.
-"""
+"""The OpenSim side of ``writer.py``; see ``_opensim_process.py``."""
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
 from typing import Any
 
 EXACT = 1e-15  # [m]; a marker nearer to its place is left as the scaling put it
 
 
-def main(job_path: str) -> None:
-    """Do the job and write the answer: {"ok": true} or {"error": text}."""
-    job = json.loads(Path(job_path).read_text(encoding="utf-8"))
-    answer: dict[str, Any]
-    try:
-        import opensim
-    except ImportError as error:
-        answer = {"error": str(error), "missing": True}
-    else:
-        opensim.Logger.removeFileSink()
-        opensim.Logger.setLevelString("Error")
-        try:
-            write_model(opensim, job)
-            answer = {"ok": True}
-        except RuntimeError as error:  # what OpenSim's exceptions become
-            answer = {"error": str(error)}
-    Path(job["answer"]).write_text(json.dumps(answer), encoding="utf-8")
-
-
-def write_model(opensim: Any, job: dict[str, Any]) -> None:
+def work(opensim: Any, job: dict[str, Any]) -> None:
     """Load the original file, scale it, put the markers where they belong, unlock, widen ranges, and print."""
     model = opensim.Model(job["source"])
     state = model.initSystem()
@@ -97,7 +72,3 @@ def move_marker(marker: Any, body: Any, location: Any) -> None:
     now = here.shiftFrameStationToBase(marker.get_location())
     if max(abs(now.get(i) - location.get(i)) for i in range(3)) > EXACT:
         marker.set_location(here.shiftBaseStationToFrame(location))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -10,6 +10,8 @@ from typing import Any
 
 from biopose_sim.errors import BioposeError, InputError
 
+_ENTRY = Path(__file__).with_name("_opensim_process.py")
+
 
 class OpenSimError(BioposeError):
     """OpenSim failed.
@@ -26,14 +28,12 @@ class OpenSimError(BioposeError):
 def run_script(
     script: Path, job: dict[str, Any], folder: Path, *, subject: str | Path, doing: str, timeout: float
 ) -> dict[str, Any]:
-    """Run ``script JOB.json`` and return what it answers.
-
-    The script reads the job from the file that its argument names, and writes its answer, as JSON, to the file
-    ``job["answer"]``. An answer may hold "error" (what OpenSim said) and "missing" (OpenSim cannot be imported).
+    """Run a script's ``work(opensim, job)`` and return what it answers.
 
     Args:
-        script: a script that imports nothing of this project.
-        job: what it is to do; an entry "answer" is added.
+        script: a file that imports nothing of this project and defines ``work``, which gets the module opensim
+            and the job, and returns a dictionary or None; what it raises as RuntimeError becomes an OpenSimError.
+        job: what it is to do, as JSON can hold it.
         folder: a temporary folder, where OpenSim leaves what it leaves.
         subject: the file or trial, named in errors.
         doing: what is done, e.g. "scaling the model".
@@ -47,7 +47,7 @@ def run_script(
     answer_file.unlink(missing_ok=True)
     job_file.write_text(json.dumps({**job, "answer": str(answer_file)}), encoding="utf-8")
     # -P keeps the script's folder off the path: its modules would hide those of the standard library.
-    command = [sys.executable, "-P", str(script), str(job_file)]
+    command = [sys.executable, "-P", str(_ENTRY), str(script.resolve()), str(job_file)]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired:

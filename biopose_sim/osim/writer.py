@@ -13,6 +13,7 @@ from biopose_sim.errors import InputError, near_matches
 from biopose_sim.io.atomic import atomic_path
 from biopose_sim.io.motion import MotionLike
 from biopose_sim.kinematics.model import OsimModel
+from biopose_sim.osim.digits import restore_digits
 from biopose_sim.osim.process import OpenSimError, run_script
 from biopose_sim.osim.ranges import widened_ranges
 from biopose_sim.osim.schema import GROUND
@@ -67,7 +68,7 @@ def export_osim(
             "name": name,
         }
         _run(job, Path(folder), source)
-        temporary.write_bytes(Path(folder, "model.osim").read_bytes())
+        temporary.write_bytes(restore_digits(source.read_bytes(), Path(folder, "model.osim").read_bytes()))
     return path
 
 

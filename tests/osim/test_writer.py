@@ -14,7 +14,7 @@ import torch
 
 from biopose_sim.errors import InputError
 from biopose_sim.kinematics.model import OsimModel
-from biopose_sim.osim import process, writer
+from biopose_sim.osim import writer
 from biopose_sim.osim.markerset import keep_markers, with_markers
 from biopose_sim.osim.process import OpenSimError, run_script
 from biopose_sim.osim.schema import Frame, Marker
@@ -165,21 +165,27 @@ def test_failures_leave_nothing(test_data: Path, tmp_path: Path, monkeypatch: py
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.osim", "dies.py"]
 
 
-def test_opensim_missing_and_slow(tmp_path: Path) -> None:
+def test_what_a_process_says(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    script.write_text(
-        "import json, sys\njob = json.load(open(sys.argv[1]))\n"
-        "json.dump({'error': 'No module named opensim', 'missing': True}, open(job['answer'], 'w'))\n"
-    )
-    with pytest.raises(InputError, match=r"x\.osim: scaling needs OpenSim \(No module.*pip install opensim"):
-        run_script(script, {}, tmp_path, subject="x.osim", doing="scaling", timeout=30)
+    script.write_text("def work(opensim, job):\n    return {'version': opensim.GetVersion(), 'twice': 2 * job['n']}\n")
+    answer = run_script(script, {"n": 4}, tmp_path, subject="x.osim", doing="scaling", timeout=60)
+    assert answer["twice"] == 8
+    assert answer["version"][0].isdigit()
+    assert not (tmp_path / "opensim.log").exists()
+    script.write_text("def work(opensim, job):\n    opensim.Model('none.osim')\n")
+    with pytest.raises(OpenSimError, match=r"x\.osim: OpenSim failed while scaling: .*none\.osim"):
+        run_script(script, {}, tmp_path, subject="x.osim", doing="scaling", timeout=60)
+    script.write_text("print('[error] the cause')\ndef work(opensim, job):\n    raise RuntimeError('see messages')\n")
+    with pytest.raises(OpenSimError, match=r"see messages \(the cause\)"):
+        run_script(script, {}, tmp_path, subject="x.osim", doing="scaling", timeout=60)
     script.write_text("import time\ntime.sleep(30)\n")
     with pytest.raises(OpenSimError, match=r"it did not end within 0\.5 s"):
         run_script(script, {}, tmp_path, subject="x.osim", doing="scaling", timeout=0.5)
-    script.write_text(
-        "import json, sys\nprint('[error] the cause')\njob = json.load(open(sys.argv[1]))\n"
-        "json.dump({'error': 'see messages'}, open(job['answer'], 'w'))\n"
-    )
-    with pytest.raises(OpenSimError, match=r"see messages \(the cause\)"):
-        run_script(script, {}, tmp_path, subject="x.osim", doing="scaling", timeout=30)
-    assert process.OpenSimError.exit_code == 1
+    assert OpenSimError.exit_code == 1
+
+
+def test_opensim_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "opensim.py").write_text("raise ImportError('No module named opensim')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(InputError, match=r"x\.osim: scaling needs OpenSim \(No module.*pip install opensim"):
+        run_script(tmp_path / "none.py", {}, tmp_path, subject="x.osim", doing="scaling", timeout=60)
