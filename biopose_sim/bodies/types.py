@@ -37,7 +37,8 @@ class BodySequence:
         to_ground: (3, 3) rotation from the file's axes to the ground frame (Y up).
         seen: (T,) whether the person was seen in the frame; markers of other frames are NaN.
         vertices: (T, V, 3) [m] where the file holds the mesh itself, in the file's axes.
-        topology: whose vertex numbering ``vertices`` has: ``"smpl"`` (6890), ``"smplx"`` (10475), ``"anny"`` (13718).
+        topology: whose vertex numbering ``vertices`` has: ``"smpl"`` (6890), ``"smplx"`` (10475), ``"anny"`` (13718),
+            ``"mhr"`` (18439, the body of SAM 3D Body).
         source: the file.
         assumptions: what was taken for granted while reading (frame rate, vertical, gender, ...), a sentence each.
     """
