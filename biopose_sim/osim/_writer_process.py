@@ -10,6 +10,7 @@ EXACT = 1e-15  # [m]; a marker nearer to its place is left as the scaling put it
 def work(opensim: Any, job: dict[str, Any]) -> None:
     """Load the original file, scale it, put the markers where they belong, unlock, widen ranges, and print."""
     model = opensim.Model(job["source"])
+    model.finalizeConnections()  # else OpenSim fails at bodies that no joint holds
     state = model.initSystem()
     if job["scales"] is not None or job["mass"] is not None:
         factors = job["scales"] or {}

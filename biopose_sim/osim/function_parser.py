@@ -64,6 +64,11 @@ def held_function(element: Element, tag: str = "function") -> Element | None:
     return next((child for child in element if child.get("name") == tag or child.tag in _KINDS), None)
 
 
+def is_function(tag: str) -> bool:
+    """Whether elements of this tag are functions."""
+    return tag in _KINDS
+
+
 _SINE = (("amplitude", 1.0), ("omega", 1.0), ("phase", 0.0), ("offset", 0.0))
 # The names and defaults of OpenSim's StepFunction.cpp.
 _STEP = (

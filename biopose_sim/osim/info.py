@@ -159,6 +159,12 @@ def _kinematics(file: schema.Model, dependent: set[str]) -> list[str]:
     if file.off_constraints:
         names = [f"{name} ({kind})" for kind, name in file.off_constraints]
         said.append(f"ignores the constraints {_listed(names)}, which are switched off in the file")
+    if file.station_frames:
+        frames = [f"{path} (on {body})" for path, body in file.station_frames]
+        said.append(
+            f"takes the frames {_listed(frames)} from their stations, and keeps their orientation where a body is "
+            "scaled by factors that differ between its axes, which OpenSim does not"
+        )
     prescribed = [c.name for c in file.coordinates if c.prescribed]
     if prescribed:
         said.append(f"ignores the prescribed motion of {_listed(prescribed)}: they are coordinates like others")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,28 @@ def parse_joints(
 _ABSENT = Element("Coordinate")
 
 
+def free_joints(
+    bodies: Sequence[schema.Body], joints: Sequence[schema.Joint]
+) -> tuple[tuple[schema.Joint, ...], tuple[schema.Coordinate, ...]]:
+    """Joints with their coordinates for bodies that appear in none, as OpenSim adds and names them.
+
+    A massless body gets none: OpenSim refuses it.
+    """
+    held = {frame.body for joint in joints for frame in (joint.parent, joint.child)}
+    ground = schema.Frame(schema.GROUND)
+    found, coordinates = [], []
+    for body in bodies:
+        if body.name not in held and body.mass > 0.0:
+            name = f"free_{body.name}"
+            axes = _simple_axes("FreeJoint", [f"{name}_coord_{i}" for i in range(6)])
+            names = tuple(axis.coordinates[0] for axis in axes)
+            frame = schema.Frame(body.name)
+            joint = schema.Joint(name, "FreeJoint", ground, frame, names, tuple(axes[:3]), tuple(axes[3:]))
+            found.append(joint)
+            coordinates += [_coordinate(_ABSENT, n, joint, Path()) for n in names]
+    return tuple(found), tuple(coordinates)
+
+
 def _joint(element: Element, path: str, frames: FrameTable, source: Path) -> schema.Joint:
     kind, name = element.tag, element.get("name", "")
     if kind != "CustomJoint" and kind not in _SIMPLE:
@@ -101,10 +123,7 @@ def _simple(element: Element, name: str, coordinates: tuple[str, ...], source: P
     if len(coordinates) != needed:
         problem = f"the {element.tag} {name!r} has {len(coordinates)} coordinates"
         raise InputError(source, problem, f"{needed} are needed")
-    axes = [
-        schema.TransformAxis(axis, (coordinate,), IDENTITY, scales=False)
-        for axis, coordinate in zip((*rotation_axes, *translation_axes), coordinates)
-    ]
+    axes = _simple_axes(element.tag, coordinates)
     n = len(rotation_axes)
     extra: dict[str, Any] = {"coordinates": coordinates}
     if element.tag == "EllipsoidJoint":
@@ -120,6 +139,14 @@ def _simple(element: Element, name: str, coordinates: tuple[str, ...], source: P
             )
         extra["winging"] = (*origin, number(element, "scapula_winging_axis_direction", source, 0.0))
     return {"rotations": tuple(axes[:n]), "translations": tuple(axes[n:]), **extra}
+
+
+def _simple_axes(kind: str, coordinates: Sequence[str]) -> list[schema.TransformAxis]:
+    rotation_axes, translation_axes = _SIMPLE[kind]
+    return [
+        schema.TransformAxis(axis, (coordinate,), IDENTITY, scales=False)
+        for axis, coordinate in zip((*rotation_axes, *translation_axes), coordinates)
+    ]
 
 
 def _radii(element: Element, tag: str, name: str, source: Path) -> schema.Vec3:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from biopose_sim.errors import InputError, near_matches
 from biopose_sim.osim import schema
+from biopose_sim.osim.defaults import apply_defaults
 from biopose_sim.osim.frames import FrameTable
 from biopose_sim.osim.function_parser import check_arguments, held_function, parse_function
-from biopose_sim.osim.joint_parser import parse_joints
+from biopose_sim.osim.joint_parser import free_joints, parse_joints
 from biopose_sim.osim.xml import (
     Element,
     flag,
@@ -53,11 +54,14 @@ def parse_model(root: Element, source: Path, version: int) -> schema.Model:
     model = root.find("Model")
     if model is None:
         raise InputError(source, "holds no <Model>", "an .osim model file is needed")
+    apply_defaults(model)
     components = list(model.find("components") or ())
     bodies = tuple(_body(e, source) for _, e in _members(model, components, "BodySet", "Body"))
     _refuse_duplicates([b.name for b in bodies], "body", source)
     frames = FrameTable(model, [b.name for b in bodies], source)
     joints, coordinates = parse_joints(_members(model, components, "JointSet", "Joint"), frames, source)
+    free, free_coordinates = free_joints(bodies, joints)
+    joints, coordinates = (*joints, *free), (*coordinates, *free_coordinates)
     _refuse_duplicates([j.name for j in joints], "joint", source)
     _refuse_duplicates([c.name for c in coordinates], "coordinate", source)
     couplers, loops, off = _constraints(model, components, {c.name for c in coordinates}, source)
@@ -74,7 +78,17 @@ def parse_model(root: Element, source: Path, version: int) -> schema.Model:
         markers,
         loops,
         off,
+        tuple(frames.station_frames.items()),
+        tuple(_notes_on(free)),
     )
+
+
+def _notes_on(free: tuple[schema.Joint, ...]) -> list[str]:
+    return [
+        f"no joint holds the body {joint.child.body}: it gets the FreeJoint {joint.name}, as in OpenSim, whose tools "
+        "may refuse such a file (a model that biopose writes has the joint)"
+        for joint in free
+    ]
 
 
 def _members(model: Element, components: list[Element], set_tag: str, ending: str) -> list[tuple[str, Element]]:

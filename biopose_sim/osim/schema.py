@@ -199,7 +199,13 @@ class Marker:
 
 @dataclass(frozen=True)
 class Model:
-    """The kinematic content of an .osim file, in the file's order."""
+    """The kinematic content of an .osim file, in the file's order.
+
+    Attributes:
+        station_frames: path and body of each StationDefinedFrame in use. Their orientation is that of the unscaled
+            body; OpenSim turns them where the factors of the body's axes differ.
+        notes: what a user should know of how the file was read.
+    """
 
     name: str
     path: Path | None
@@ -211,4 +217,5 @@ class Model:
     markers: tuple[Marker, ...]
     loop_constraints: tuple[tuple[str, str], ...] = ()
     off_constraints: tuple[tuple[str, str], ...] = ()
+    station_frames: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ from biopose_sim.osim.schema import GROUND
 
 _PROCESS = Path(__file__).with_name("_writer_process.py")
 _NON_UNIFORM = "Non-uniform scaling"
+_SAME_FACTOR = 1e-9
 TIMEOUT = 120.0  # [s]; the largest model at hand takes 3
 
 
@@ -85,6 +86,10 @@ def _check(model: OsimModel, mass: float | None, unlock: Sequence[str]) -> Path:
         if coordinate not in model.coordinate_names:
             near = near_matches(coordinate, model.coordinate_names)
             raise InputError(model.path, f"has no coordinate {coordinate!r} to unlock{near}")
+    for frame, body in model.model.station_frames:
+        if body != GROUND and np.ptp(model.scales[model.body_names.index(body)]) > _SAME_FACTOR:
+            problem = f"OpenSim turns the station-defined frame {frame} where the axes of {body} have different factors"
+            raise InputError(model.path, problem, f"give {body} one factor for all three axes")
     return model.path
 
 
