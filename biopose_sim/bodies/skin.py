@@ -23,7 +23,7 @@ from ..errors import InputError
 # Anny: each bone's rotation relative to rest in the axes of the world, the translation that of the root's head.
 Convention = Literal["parent", "world"]
 # Frames that are skinned together: their intermediate arrays stay in the cache of a processor core.
-CHUNK = 128
+CHUNK = 256
 # Numbers of the intermediate arrays of a chunk, so that whole meshes do not fill the memory.
 _CHUNK_NUMBERS = 16_000_000
 
@@ -97,32 +97,35 @@ class PointTable:
         )
 
     @cached_property
-    def levels(self) -> tuple[tuple[list[int], list[int]], ...]:
-        """For each depth below the root: its joints, and where their parents stand in the depth above."""
+    def levels(self) -> tuple[tuple[tuple[int, ...], Tensor], ...]:
+        """For each depth below the root: its joints, ascending, and where their parents stand in the depth above."""
         depth: list[int] = []
         for parent in self.parents:
             depth.append(0 if parent < 0 else depth[parent] + 1)
-        rows = [[j for j, d in enumerate(depth) if d == level] for level in range(max(depth) + 1)]
-        return tuple((row, [above.index(self.parents[j]) for j in row]) for above, row in pairwise(rows))
+        rows = [tuple(j for j, d in enumerate(depth) if d == level) for level in range(max(depth) + 1)]
+        return tuple((row, self._index([above.index(self.parents[j]) for j in row])) for above, row in pairwise(rows))
 
     @cached_property
     def joint_order(self) -> Tensor:
         """(J,) where each joint stands in the joints listed depth by depth."""
         listed = [0] + [joint for row, _ in self.levels for joint in row]
-        return torch.argsort(torch.tensor(listed)).to(self.rest.device)
+        return self._index(sorted(range(len(listed)), key=listed.__getitem__))
 
     @cached_property
     def parent_index(self) -> Tensor:
         """(J,) parents; the root's own index for the root."""
-        return torch.tensor([max(parent, 0) for parent in self.parents], device=self.rest.device)
+        return self._index([max(parent, 0) for parent in self.parents])
+
+    def _index(self, numbers: Sequence[int]) -> Tensor:
+        return torch.tensor(numbers, dtype=torch.int64, device=self.rest.device)
 
     @cached_property
     def ancestors(self) -> Tensor:
-        """(J, J) one where the column's joint is the row's or lies above it."""
+        """(J, J) one where the row's joint is the column's or lies above it."""
         matrix = torch.eye(self.n_joints, dtype=self.dtype)
         for joint, parent in enumerate(self.parents):
             if parent >= 0:
-                matrix[joint] += matrix[parent]
+                matrix[:, joint] += matrix[:, parent]
         return matrix.to(self.rest.device)
 
 
@@ -167,7 +170,7 @@ def evaluate(table: PointTable, rotations: Tensor, translation: Tensor, shape: T
 
 @dataclass(frozen=True)
 class _Shaped:
-    """A body's shape, or those of as many frames: vertices (T | 1, 3, Q), joints (T | 1, J, 3), skin matrix."""
+    """A body's shape, or those of as many frames: vertices (T | 1, 3, Q), joints (T | 1, 3, J)."""
 
     vertices: Tensor
     joints: Tensor
@@ -179,7 +182,7 @@ class _Shaped:
 def _shaped(table: PointTable, shape: Tensor) -> _Shaped:
     count = shape.shape[1]
     vertices = table.rest + _along(table.shape_directions[:, :, :count], shape)
-    joints = (table.rest_joints + _along(table.joint_directions[:, :, :count], shape)).transpose(1, 2)
+    joints = table.rest_joints + _along(table.joint_directions[:, :, :count], shape)
     fixed = len(shape) == 1 and table.pose_directions is None
     return _Shaped(vertices, joints, _skin_matrix(table, vertices[0], joints[0]) if fixed else None)
 
@@ -192,9 +195,8 @@ def _along(directions: Tensor, coefficients: Tensor) -> Tensor:
 
 def _skin_matrix(table: PointTable, vertices: Tensor, joints: Tensor) -> Tensor:
     """(4K, P): rows of the K joints' rotation columns x, y, z, then of their positions."""
-    heads = joints[table.skin_joints]
-    arms = vertices[None] - heads[:, :, None]
-    matrix = torch.cat([arms.transpose(0, 1) * table.weights, table.weights[None]]).reshape(-1, vertices.shape[1])
+    arms = vertices[:, None] - joints.index_select(1, table.skin_joints)[:, :, None]
+    matrix = torch.cat([arms * table.weights, table.weights[None]]).reshape(-1, vertices.shape[1])
     return matrix if table.combine is None else matrix @ table.combine
 
 
@@ -202,20 +204,22 @@ def _evaluate_chunk(
     table: PointTable, rotations: Tensor, translation: Tensor, shaped: _Shaped
 ) -> tuple[Tensor, Tensor]:
     world = rotations if table.convention == "world" else _along_tree(table, rotations)
-    joints = _joint_positions(table, world, translation, shaped.joints)
-    turned = world.index_select(1, table.skin_joints)
+    # (T, 3 rows, 3 columns, J): joints last, as the points are below.
+    columns = world.permute(0, 2, 3, 1).contiguous()
+    joints = _joint_positions(table, columns, translation, shaped.joints)
+    turned = columns.index_select(3, table.skin_joints)
+    placed = joints.index_select(2, table.skin_joints)
     if shaped.skin is not None:
-        placed = joints.index_select(1, table.skin_joints)
-        columns = torch.cat([turned.permute(0, 2, 3, 1), placed.transpose(1, 2)[:, :, None]], dim=2)
-        points = columns.reshape(-1, shaped.skin.shape[0]) @ shaped.skin
-        return points.reshape(len(rotations), 3, -1).transpose(1, 2), joints
-    vertices = shaped.vertices
-    if table.pose_directions is not None and rotations.shape[1] > 1:
-        vertices = vertices + _pose_change(table, rotations)
-    points = _skin(table, turned, joints, shaped.joints, vertices)
-    if table.combine is not None:
-        points = points @ table.combine
-    return points.transpose(1, 2), joints
+        rows = torch.cat([turned, placed[:, :, None]], dim=2)
+        points = (rows.reshape(-1, shaped.skin.shape[0]) @ shaped.skin).reshape(len(rotations), 3, -1)
+    else:
+        vertices = shaped.vertices
+        if table.pose_directions is not None and rotations.shape[1] > 1:
+            vertices = vertices + _pose_change(table, rotations)
+        points = _skin(table, turned, placed, shaped.joints.index_select(2, table.skin_joints), vertices)
+        if table.combine is not None:
+            points = points @ table.combine
+    return points.transpose(1, 2), joints.transpose(1, 2)
 
 
 def _along_tree(table: PointTable, rotations: Tensor) -> Tensor:
@@ -224,22 +228,30 @@ def _along_tree(table: PointTable, rotations: Tensor) -> Tensor:
     above = rotations[:, :1]
     levels = [above]
     for row, parents in table.levels:
-        above = above if parents == list(range(above.shape[1])) else above[:, parents]
+        above = above.index_select(1, parents)
+        # Joints ascend within a level, so that those left out come last.
         moving = [joint for joint in row if joint < given]
-        # Joints stand in ascending order, so that those left out come last in each level.
-        turned = above[:, : len(moving)] @ rotations[:, moving]
-        above = torch.cat([turned, above[:, len(moving) :]], dim=1)
+        if moving:
+            own = rotations.index_select(1, torch.tensor(moving, device=rotations.device))
+            turned = above[:, : len(moving)] @ own
+            above = turned if len(moving) == len(row) else torch.cat([turned, above[:, len(moving) :]], dim=1)
         levels.append(above)
     return torch.cat(levels, dim=1).index_select(1, table.joint_order)
 
 
 def _joint_positions(table: PointTable, world: Tensor, translation: Tensor, rest: Tensor) -> Tensor:
-    """(T, J, 3) the root's position plus the turned offsets down the tree."""
-    root = translation if table.convention == "world" else translation + rest[:, 0]
-    offsets = rest - rest.index_select(1, table.parent_index)
-    turned = (world.index_select(1, table.parent_index) @ offsets[..., None])[..., 0]
-    steps = torch.cat([root[:, None], turned[:, 1:]], dim=1)
-    return table.ancestors @ steps
+    """(T, 3, J) the root's position plus the turned offsets down the tree; ``world`` is (T, 3, 3, J)."""
+    root = translation if table.convention == "world" else translation + rest[:, :, 0]
+    steps = _turn(world.index_select(3, table.parent_index), rest - rest.index_select(2, table.parent_index))
+    steps = torch.cat([root[:, :, None], steps[:, :, 1:]], dim=2)
+    return (steps.reshape(-1, table.n_joints) @ table.ancestors).reshape(steps.shape)
+
+
+def _turn(rotations: Tensor, vectors: Tensor) -> Tensor:
+    """(T, 3, N) the vectors (T | 1, 3, N) under the rotations (T, 3, 3, N)."""
+    x, y, z = vectors[:, None].unbind(2)
+    by_x, by_y, by_z = rotations.unbind(2)
+    return torch.addcmul(torch.addcmul(by_x * x, by_y, y), by_z, z)
 
 
 def _pose_change(table: PointTable, rotations: Tensor) -> Tensor:
@@ -250,17 +262,12 @@ def _pose_change(table: PointTable, rotations: Tensor) -> Tensor:
     return _along(table.pose_directions[:, :, : feature.shape[1]], feature)
 
 
-def _skin(table: PointTable, turned: Tensor, joints: Tensor, rest_joints: Tensor, vertices: Tensor) -> Tensor:
+def _skin(table: PointTable, turned: Tensor, placed: Tensor, rest: Tensor, vertices: Tensor) -> Tensor:
     """(T, 3, Q) vertices under the weighted sum of their joints' transforms."""
-    frames = len(turned)
-    rest = rest_joints.index_select(1, table.skin_joints)
-    shift = joints.index_select(1, table.skin_joints) - (turned @ rest[..., None])[..., 0]
-    transforms = torch.cat([turned.permute(0, 3, 2, 1), shift.transpose(1, 2)[:, None]], dim=1)
-    blended = (transforms.reshape(12 * frames, -1) @ table.weights).reshape(frames, 4, 3, -1)
-    x, y, z = vertices[:, None].unbind(2)
-    return torch.addcmul(
-        torch.addcmul(torch.addcmul(blended[:, 3], blended[:, 0], x), blended[:, 1], y), blended[:, 2], z
-    )
+    shift = placed - _turn(turned, rest)
+    transforms = torch.cat([turned, shift[:, :, None]], dim=2)
+    blended = (transforms.reshape(-1, transforms.shape[3]) @ table.weights).reshape(len(turned), 3, 4, -1)
+    return _turn(blended[:, :, :3], vertices) + blended[:, :, 3]
 
 
 def _check(table: PointTable, rotations: Tensor, translation: Tensor, shape: Tensor) -> None:
