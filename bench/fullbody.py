@@ -58,13 +58,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--frames", type=int, default=2000)
     parser.add_argument("--opensim-frames", type=int, default=200, help="how many of them OpenSim solves")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0, help="of motion and noise")
     parser.add_argument("--data", help="folder of test data")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
     path = data_folder(options.data) / "models" / MODEL
     model = OsimModel.from_file(path)
-    truth = random_motion(model, options.frames)
-    trial = noisy_trial(model, truth)
+    truth = random_motion(model, options.frames, options.seed)
+    trial = noisy_trial(model, truth, seed=options.seed)
     few = options.opensim_frames
     short = replace(trial, time=trial.time[:few], markers=trial.markers[:few])
     theirs = run_opensim_ik(path, short)
@@ -75,9 +76,9 @@ def main(arguments: list[str] | None = None) -> None:
         flush=True,
     )
     for name, config in {
-        "every frame for itself": IKConfig(),
-        "prior 1e-5": IKConfig(prior=1e-5),
-        "continuity 1e-5": IKConfig(continuity=1e-5),
+        "as by default": IKConfig(),
+        "every frame for itself": IKConfig(continuity=0.0),
+        "prior 1e-5": IKConfig(prior=1e-5, continuity=0.0),
         "continuity 2e-5": IKConfig(continuity=2e-5),
     }.items():
         whole, result = _whole_call(path, trial, config, options.repeats)

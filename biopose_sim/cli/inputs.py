@@ -109,7 +109,7 @@ class SolverWishes:
     markers: Path | None = None
     smoothness: float = 0.0
     prior: float = 0.0
-    continuity: float = 0.0
+    continuity: float | None = None
     free: tuple[str, ...] = ()
     threads: int = 0
 

@@ -35,9 +35,8 @@ prior = click.option(
 continuity = click.option(
     "--continuity",
     type=click.FloatRange(min=0.0),
-    default=0.0,
-    show_default=True,
-    help="Pull of the joints to the frame before, steadies what markers hardly determine; 2e-5 suits spine models.",
+    help="Pull of all joints to the frame before; 2e-5 suits spine models. By default only joints that the markers "
+    "do not determine are steadied; 0: none.",
 )
 free = click.option("--free", multiple=True, metavar="NAME", help="Coordinate to move though the model locks it.")
 threads = click.option(

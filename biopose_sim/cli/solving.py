@@ -43,7 +43,7 @@ class Wishes(inputs.SolverWishes):
             raise click.UsageError("missing option '--model': a scaled model, such as 'biopose fit' makes")
         if self.output is None and (self.setup is None or self.trials):
             raise click.UsageError("missing option '-o' / '--output'")
-        if self.engine == "opensim" and max(self.smoothness, self.prior, self.continuity) > 0.0:
+        if self.engine == "opensim" and max(self.smoothness, self.prior, self.continuity or 0.0) > 0.0:
             raise click.UsageError("OpenSim's solver knows no --smoothness, no --prior and no --continuity")
 
 

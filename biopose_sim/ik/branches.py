@@ -6,67 +6,15 @@ singularity does not go on with its angles turned over (or stuck at a limit beca
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from biopose_sim.ik.cpu import CpuEngine, Sweep
+from biopose_sim.ik.gimbals import turned_over
 from biopose_sim.ik.types import Array, IntArray
-from biopose_sim.kinematics.tree import ROTATION, Node, Operation
 
 _SAME = 1e-6  # relative increase of the cost that counts as none
 _HARDLY = 0.01  # and that is a fair price for going on smoothly
 _LEAP = 0.35  # [rad | m] between a frame and its neighbours
-
-
-class Gimbal(NamedTuple):
-    """Columns of three successive rotations about mutually orthogonal axes, and their slopes (+-1) and intercepts."""
-
-    columns: tuple[int, int, int]
-    slopes: tuple[float, float, float]
-    intercepts: tuple[float, float, float]
-
-
-def find_gimbals(engine: CpuEngine) -> list[Gimbal]:
-    """Joints whose three rotations are free, each of its own coordinate."""
-    column = {int(j): k for k, j in enumerate(engine.problem.reduced.free)}
-    found = [_gimbal(node, column) for node in engine.problem.model.tree.nodes]
-    return [g for g in found if g is not None]
-
-
-def _gimbal(node: Node, column: dict[int, int]) -> Gimbal | None:
-    turning = [op for op in node.operations if op.kind == ROTATION]
-    if len(turning) != 3 or not all(_is_plain(op, column) for op in turning):
-        return None
-    axes = np.array([op.axis for op in turning])
-    if np.abs(axes @ axes.T - np.eye(3)).max() > 1e-6:
-        return None
-    columns = tuple(column[op.argument[0][0]] for op in turning)
-    if len(set(columns)) < 3:
-        return None
-    lines = [(op.function.coefficients[0, 1] * op.argument[0][1], op.function.coefficients[0, 0]) for op in turning]
-    return Gimbal(columns, tuple(a for a, _ in lines), tuple(b for _, b in lines))  # type: ignore[arg-type]
-
-
-def _is_plain(op: Operation, column: dict[int, int]) -> bool:
-    if len(op.argument) != 1 or op.argument[0][0] not in column or not op.function.is_linear:
-        return False
-    coefficients = op.function.coefficients
-    return (
-        coefficients.shape[1] == 2
-        and abs(abs(coefficients[0, 1] * op.argument[0][1]) - 1.0) < 1e-12
-        and op.function.origins[0] == 0.0
-    )
-
-
-def turned_over(gimbal: Gimbal, coordinates: Array) -> Array:
-    """The other angles of the same orientation: first and third half a turn on, second mirrored at 90 degrees."""
-    other = coordinates.copy()
-    for k, (column, slope, intercept) in enumerate(zip(*gimbal)):
-        angle = slope * coordinates[..., column] + intercept
-        angle = np.pi - angle if k == 1 else angle + np.pi
-        other[..., column] = (angle - intercept) / slope
-    return other
 
 
 def to_rest_branch(engine: CpuEngine, sweep: Sweep, among: IntArray | None = None) -> None:
@@ -74,7 +22,7 @@ def to_rest_branch(engine: CpuEngine, sweep: Sweep, among: IntArray | None = Non
 
     ``among``: only these frames.
     """
-    for gimbal in find_gimbals(engine):
+    for gimbal in engine.problem.gimbals:
         column, slope, intercept = gimbal.columns[1], gimbal.slopes[1], gimbal.intercepts[1]
         over = np.cos(slope * sweep.coordinates[:, column] + intercept) < 0.0
         if np.cos(slope * engine.problem.start[column] + intercept) <= 0.0:
@@ -107,12 +55,11 @@ def _accept(engine: CpuEngine, sweep: Sweep, frames: IntArray, starts: Array) ->
 def unwind(engine: CpuEngine, sweep: Sweep) -> None:
     """Take whole turns out of free rotations between neighbouring frames, as far as ranges allow it."""
     problem = engine.problem
-    periodic = _periodic_columns(engine)
-    for column in np.flatnonzero(periodic):
+    jumps = (np.abs(np.diff(sweep.coordinates, axis=0)) > np.pi).any(axis=0)
+    if not jumps.any():
+        return
+    for column in np.flatnonzero(jumps & _periodic_columns(engine)):
         values = sweep.coordinates[:, column]
-        jumps = np.abs(np.diff(values)) > np.pi
-        if not jumps.any():
-            continue
         smooth = np.unwrap(values)
         middle = problem.start[column]
         smooth -= 2.0 * np.pi * np.round((np.median(smooth) - middle) / (2.0 * np.pi))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from biopose_sim.ik.kernel import GAUSS_NEWTON, Workspace, cost_of, derive, workspace
-from biopose_sim.ik.newton import COLD, OWN, WARM, StepSpace, inverse_diagonal, refresh_frames, solve_frames, step_space
-from biopose_sim.ik.problem import IKProblem
-from biopose_sim.ik.program import Program
-from biopose_sim.ik.types import Array, BoolArray, IntArray
+from biopose_sim.ik.curvature import noise_variances
+from biopose_sim.ik.kernel import Workspace, workspace
+from biopose_sim.ik.newton import COLD, OWN, WARM, StepSpace, refresh_frames, solve_frames, step_space
+from biopose_sim.ik.problem import IKProblem, root_columns
+from biopose_sim.ik.types import CONTINUITY, Array, BoolArray, IntArray, KinematicsResult
+from biopose_sim.kinematics.fast_threads import run_parallel
 
 _FRAMES_PER_THREAD = 48  # a thread's start costs as much as about so many frames
 _SENSITIVITY_FRAMES = 24
+# Pull [m^2/rad^2] per mean squared marker distance [m^2]: noise outweighs a change of about 1/6 rad between frames,
+# so that markers without error are met exactly and 5 mm of noise on each axis gives CONTINUITY.
+_PULL_OF_MISFIT = 0.35
 
 
 @dataclass(eq=False)
@@ -44,6 +47,8 @@ class CpuEngine:
         self.problem = problem
         self.program = problem.reduced.program
         self.n_threads = problem.config.threads or os.cpu_count() or 1
+        # Weight, per unit of marker weight, of the joints' pull to the frame solved before, shape (n,).
+        self.tie = np.where(root_columns(self.program), 0.0, problem.config.continuity or 0.0)
 
     def new_sweep(self, n_frames: int) -> Sweep:
         """Empty storage for n frames."""
@@ -67,20 +72,20 @@ class CpuEngine:
         movable: BoolArray | None = None,
         warm: bool = False,
         own: bool = False,
-        max_iterations: int | None = None,
     ) -> None:
         """Solve the frames in ``order``, each starting from the one before; the first from its row of ``sweep``.
 
         ``warm``: the first frame stays as it is. ``own``: each frame starts from its own row.
         """
+        self._call(sweep, order, OWN if own else WARM if warm else COLD, movable, slice(None))
+
+    def _call(self, sweep: Sweep, order: IntArray, mode: int, movable: BoolArray | None, frames: slice) -> None:
         p = self.problem
         solve_frames(
-            self.program, sweep.coordinates, p.targets, p.visible, p.weights,
-            p.goals, p.goal_weight, p.tie, p.low, p.high,
+            self.program, sweep.coordinates, p.targets[frames], p.visible[frames], p.weights,
+            p.goals[frames] if len(p.goals) > 1 else p.goals, p.goal_weight, self.tie, p.low, p.high,
             np.ones(self.program.n_free, dtype=bool) if movable is None else movable,
-            p.largest, p.floor, p.config.tolerance,
-            p.config.max_iterations if max_iterations is None else max_iterations,
-            order, OWN if own else WARM if warm else COLD,
+            p.largest, p.floor, p.config.tolerance, p.config.max_iterations, order, mode,
             sweep.cost, sweep.iterations, sweep.converged, sweep.points, *self._scratch(),
         )  # fmt: skip
 
@@ -89,35 +94,19 @@ class CpuEngine:
         n_frames = len(sweep.cost)
         n_parts = max(1, min(self.n_threads, n_frames // _FRAMES_PER_THREAD))
         parts = np.array_split(np.arange(n_frames), n_parts)
-        with ThreadPoolExecutor(n_parts) as pool:
-            list(pool.map(lambda order: self.solve(sweep, order, own=True), parts))
+        run_parallel(lambda k: self.solve(sweep, parts[k], own=True), n_parts, self.n_threads)
 
     def solve_starts(self, starts: Array, frame: int, movable: BoolArray | None = None) -> Sweep:
         """Solve one frame from several starts (S, n); row s of the answer belongs to start s."""
         sweep = self.new_sweep(len(starts))
         sweep.coordinates[:] = starts
-        p = self.problem
-        targets = np.repeat(p.targets[frame : frame + 1], len(starts), axis=0)
-        visible = np.repeat(p.visible[frame : frame + 1], len(starts), axis=0)
-        goals = p.goals[frame if len(p.goals) > 1 else 0][None]
-        space = self._scratch()
-        everything = np.ones(self.program.n_free, dtype=bool) if movable is None else movable
-        for s in range(len(starts)):
-            solve_frames(
-                self.program, sweep.coordinates, targets, visible, p.weights, goals, p.goal_weight, p.tie,
-                p.low, p.high, everything, p.largest, p.floor, p.config.tolerance, p.config.max_iterations,
-                np.array([s]), COLD, sweep.cost, sweep.iterations, sweep.converged, sweep.points, *space,
-            )  # fmt: skip
+        self._call(sweep, np.arange(len(starts)), OWN, movable, slice(frame, frame + 1))
         return sweep
 
     def spread(self, sweep: Sweep, anchors: list[int]) -> None:
         """Solve all frames outwards from the solved anchors, each stretch in its thread."""
         stretches = _stretches(anchors, len(sweep.cost))
-        if len(stretches) == 1:
-            self.solve(sweep, stretches[0], warm=True)
-            return
-        with ThreadPoolExecutor(min(self.n_threads, len(stretches))) as pool:
-            list(pool.map(lambda order: self.solve(sweep, order, warm=True), stretches))
+        run_parallel(lambda k: self.solve(sweep, stretches[k], warm=True), len(stretches), self.n_threads)
 
     def refresh(self, sweep: Sweep) -> None:
         """Recompute costs and marker points of all frames from their coordinates."""
@@ -132,30 +121,33 @@ class CpuEngine:
         busy = min(self.n_threads, max(1, n_frames // _FRAMES_PER_THREAD))
         return max(1, busy // 2)
 
-    def sensitivity(self, coordinates: Array) -> Array:
-        """Change of each free coordinate per 1 mm of marker error, rms over sampled frames, (n,) [rad | m]."""
-        p, n = self.problem, self.program.n_free
+    def steady(self, sweep: Sweep, frames: IntArray) -> None:
+        """Let joints that markers hardly determine in these solved frames stay near the frame solved before.
+
+        Else they wander along valleys of the cost where nothing is to be gained (``IKConfig.continuity``).
+        """
+        p = self.problem
+        if p.config.continuity is None:
+            loose = self.sensitivity(sweep.coordinates, frames) > KinematicsResult.SENSITIVITY_LIMIT
+            weight = p.visible[frames] @ p.weights
+            misfit = float((2.0 * sweep.cost[frames] / np.maximum(weight, 1e-30)).mean())
+            pull = min(CONTINUITY, _PULL_OF_MISFIT * misfit)
+            self.tie = np.where(loose & ~root_columns(self.program), pull, 0.0)
+
+    def sensitivity(self, coordinates: Array, frames: IntArray | None = None) -> Array:
+        """Change of each free coordinate per 1 mm of marker error, rms over (sampled) frames, (n,) [rad | m]."""
+        p = self.problem
+        if not self.program.n_free:
+            return np.zeros(0)
+        if frames is None:
+            frames = np.unique(np.linspace(0, len(coordinates) - 1, _SENSITIVITY_FRAMES).astype(int))
         goal_weight = np.maximum(p.goal_weight - p.hold, 0.0)
-        frames = np.unique(np.linspace(0, len(coordinates) - 1, _SENSITIVITY_FRAMES).astype(int))
-        w, variances = workspace(self.program), []
-        for frame in frames:
-            weights = np.where(p.visible[frame], p.weights, 0.0)
-            q, goal = coordinates[frame], p.goals[frame if len(p.goals) > 1 else 0]
-            cost_of(self.program, q, p.targets[frame], weights, goal, goal_weight * weights.sum(), w)
-            derive(self.program, q, p.targets[frame], weights, goal, goal_weight * weights.sum(), GAUSS_NEWTON, w)
-            variances.append(_noise_variance(self.program, w.matrix, weights))
-        return 1e-3 * np.sqrt(np.mean(variances, axis=0)) if n else np.zeros(0)
-
-
-def _noise_variance(program: Program, curvature: Array, weights: Array) -> Array:
-    """Variance of each coordinate for unit noise, (n,): the diagonal of the inverse curvature times a weight.
-
-    With weights w the covariance of weighted least squares is A^-1 (J^T W^2 J) A^-1; the weighted mean of the
-    seen markers' weights stands for one W.
-    """
-    mean_weight = float((weights**2).sum() / max(weights.sum(), 1e-30))
-    diagonal = np.diag(curvature)
-    return inverse_diagonal(program, curvature, 1e-9 * diagonal + 1e-30) * mean_weight
+        goals = p.goals[frames] if len(p.goals) > 1 else p.goals
+        variances = noise_variances(
+            self.program, coordinates[frames], p.targets[frames], p.visible[frames], p.weights, goals, goal_weight,
+            workspace(self.program),
+        )  # fmt: skip
+        return 1e-3 * np.sqrt(variances.mean(axis=0))
 
 
 def _stretches(anchors: list[int], n_frames: int) -> list[IntArray]:

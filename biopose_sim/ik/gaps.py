@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from biopose_sim.ik.cpu import CpuEngine, Sweep
-from biopose_sim.ik.kernel import GAUSS_NEWTON, cost_of, derive, workspace
+from biopose_sim.ik.curvature import pivots
 from biopose_sim.ik.program import Program
 from biopose_sim.ik.types import Array, BoolArray
+from biopose_sim.ik.workspace import workspace
 
 _POSES = 4
 _OPEN = 1e-8  # curvature per unit of marker weight [m^2/rad^2] that is none: 1 mm of error turns by 10 rad
@@ -19,30 +20,10 @@ def undetermined(program: Program, start: Array, weights: Array, fixed: BoolArra
     A pivot of the curvature, eliminated from the root outwards, is what is left for a coordinate when all above
     it adapt. ``fixed``: coordinates that something else determines.
     """
-    n = program.n_free
     rng = np.random.default_rng(0)
-    w, nothing, targets = workspace(program), np.zeros(n), np.zeros((len(weights), 3))
-    open_everywhere = ~fixed
-    for _ in range(_POSES):
-        q = start + rng.uniform(-0.4, 0.4, n)
-        cost_of(program, q, targets, weights, nothing, nothing, w)
-        derive(program, q, targets, weights, nothing, nothing, GAUSS_NEWTON, w)
-        curvature = np.tril(w.matrix) + np.tril(w.matrix, -1).T
-        open_everywhere &= _pivots(curvature[::-1, ::-1].copy(), fixed[::-1])[::-1] < _OPEN * weights.mean()
-        if not open_everywhere.any():
-            break
-    return open_everywhere
-
-
-def _pivots(matrix: Array, fixed: BoolArray) -> Array:
-    """Pivots of a symmetric elimination that skips the tiny ones, shape (n,)."""
-    pivots = np.full(len(matrix), np.inf)
-    for k in np.flatnonzero(~fixed):
-        pivots[k] = matrix[k, k]
-        if pivots[k] > 1e-14 * max(matrix.diagonal().max(), 1e-300):
-            column = matrix[k + 1 :, k].copy()
-            matrix[k + 1 :, k + 1 :] -= np.outer(column, column / pivots[k])
-    return pivots
+    poses = start + rng.uniform(-0.4, 0.4, (_POSES, program.n_free))
+    found = pivots(program, poses, weights, fixed, workspace(program))
+    return np.asarray((found < _OPEN * weights.mean()).all(axis=0))
 
 
 def moves_marker(program: Program) -> BoolArray:

@@ -345,6 +345,23 @@ def derivatives(p, slopes, bends, bends_single, axes, moments, subtree, entry, g
                     _add(matrix, i, j, value)
 
 
+@_internal
+def slope_of(p, q, target, weights, goal, goal_weight, w):
+    """Gradient alone at the last cost_of's q, into ``w.gradient``."""
+    _gather(p, w.points, target, weights, w.subtree)
+    for j in range(p.n_free):
+        w.gradient[j] = goal_weight[j] * (q[j] - goal[j])
+    for node in range(len(p.node_parent)):
+        s = w.subtree[node]
+        tx, ty, tz = s[18] - s[20], s[19] - s[15], s[14] - s[16]
+        for op in range(p.operation_ptr[node], p.operation_ptr[node + 1]):
+            a, v = w.axes[op], w.moments[op]
+            force = v[0] * s[10] + v[1] * s[11] + v[2] * s[12] + a[0] * tx + a[1] * ty + a[2] * tz
+            k = p.n_couplers + op
+            for slot in range(p.pattern_ptr[k], p.pattern_ptr[k + 1]):
+                w.gradient[p.pattern_free[slot]] += w.slopes[slot] * force
+
+
 @_jit
 def cost_of(p, q, target, weights, goal, goal_weight, w):
     """Cost at q; leaves the marker points in ``w.points``."""

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose_sim.ik.kernel import GAUSS_NEWTON, NEWTON, _internal, _jit, cost_of, derive
+from biopose_sim.ik.cholesky import factor, solve_factored
+from biopose_sim.ik.kernel import GAUSS_NEWTON, NEWTON, _internal, _jit, cost_of, derive, slope_of
 from biopose_sim.ik.program import Array
 
 COLD, WARM, OWN = 0, 1, 2
@@ -17,6 +18,10 @@ _LITTLE, _NOTHING = 1e-9, 1e-12  # expected decrease, relative and per marker we
 _FLAT = 1e-11  # relative decrease of the cost that is none
 _LEAP = 0.3  # change between frames [rad | m] that is no speed
 _RELATIVE_FLOOR = 1e-13  # a smaller decrease of the cost is rounding
+_CHORDS = 3  # steps with one factor before it is made anew
+_CONTRACTION = 0.2  # slower ones are not worth it
+_LEAST_RATE = 0.1  # believed of one step
+_LIKELY = 2.0  # times the cost of the frame before that an extrapolated pose may have to be taken unseen
 
 
 class StepSpace(NamedTuple):
@@ -33,67 +38,6 @@ class StepSpace(NamedTuple):
 def step_space(n: int) -> StepSpace:
     """Allocate the scratch arrays for n coordinates."""
     return StepSpace(np.ones(n, dtype=bool), np.zeros((n, n)), *(np.zeros(n) for _ in range(4)))
-
-
-@_jit
-def factor(p, matrix, active, damping, lower):
-    """Sparse Cholesky factor of matrix + diag(damping); rows that are not active become those of the identity.
-
-    ``lower`` (n, n) holds column j of the factor in its row j. Returns False when it is not positive definite.
-    """
-    n = p.n_free
-    for j in range(n):
-        lower[j, j] = matrix[j, j] + damping[j] if active[j] else 1.0
-        for a in range(p.fill_ptr[j], p.fill_ptr[j + 1]):
-            i = p.fill[a]
-            lower[j, i] = matrix[i, j] if active[i] and active[j] else 0.0
-    for j in range(n):
-        pivot = lower[j, j]
-        if not pivot > 1e-14 * (abs(matrix[j, j]) + damping[j]):
-            return False
-        root = np.sqrt(pivot)
-        lower[j, j] = root
-        first, last = p.fill_ptr[j], p.fill_ptr[j + 1]
-        for a in range(first, last):
-            lower[j, p.fill[a]] /= root
-        for a in range(first, last):
-            i = p.fill[a]
-            factor_i = lower[j, i]
-            if factor_i != 0.0:
-                for b in range(a, last):
-                    k = p.fill[b]
-                    lower[i, k] -= factor_i * lower[j, k]
-    return True
-
-
-@_jit
-def solve_factored(p, lower, right):
-    """Overwrite ``right`` (n,) with the solution of L L^T x = right."""
-    n = p.n_free
-    for j in range(n):
-        right[j] /= lower[j, j]
-        for a in range(p.fill_ptr[j], p.fill_ptr[j + 1]):
-            right[p.fill[a]] -= lower[j, p.fill[a]] * right[j]
-    for j in range(n - 1, -1, -1):
-        total = right[j]
-        for a in range(p.fill_ptr[j], p.fill_ptr[j + 1]):
-            total -= lower[j, p.fill[a]] * right[p.fill[a]]
-        right[j] = total / lower[j, j]
-
-
-@_jit
-def inverse_diagonal(p, matrix, damping):
-    """Diagonal of (matrix + diag(damping))^-1, shape (n,); infinite when it is not positive definite."""
-    n = p.n_free
-    diagonal = np.full(n, np.inf)
-    lower = np.zeros((n, n))
-    if factor(p, matrix, np.ones(n, dtype=np.bool_), damping, lower):
-        for k in range(n):
-            column = np.zeros(n)
-            column[k] = 1.0
-            solve_factored(p, lower, column)
-            diagonal[k] = column[k]
-    return diagonal
 
 
 @_internal
@@ -157,18 +101,61 @@ def _newton_step(p, q, target, weights, goal, goal_weight, low, high, movable, f
 
 
 @_internal
+def _chord_steps(p, q, target, weights, goal, goal_weight, low, high, movable, tolerance, cost, length, w, s):
+    """Go on with the factor of the last Newton matrix, at a third of the price, while that contracts fast.
+
+    ``length`` is the largest change of the Newton step. ``w`` is of q before and after. Returns the cost, the number
+    of steps and whether they converged: then what is left, as a geometric series, is below the tolerance.
+    """
+    n = p.n_free
+    steps = 0
+    while True:
+        slope_of(p, q, target, weights, goal, goal_weight, w)
+        g = w.gradient
+        for j in range(n):
+            pressed = (q[j] <= low[j] and g[j] > 0.0) or (q[j] >= high[j] and g[j] < 0.0)
+            if s.active[j] == (pressed or not movable[j]):
+                return cost, steps, False
+            s.step[j] = -g[j] if s.active[j] else 0.0
+        solve_factored(p, s.lower, s.step)
+        largest = 0.0
+        for j in range(n):
+            s.trial[j] = q[j] + s.step[j]
+            largest = max(largest, abs(s.step[j]))
+            if s.trial[j] < low[j] or s.trial[j] > high[j]:
+                return cost, steps, False
+        rate = largest / length
+        if rate > _CONTRACTION or largest * rate**_CHORDS > tolerance:
+            return cost, steps, False
+        new_cost = cost_of(p, s.trial, target, weights, goal, goal_weight, w)
+        if new_cost > cost + _RELATIVE_FLOOR * cost:
+            cost_of(p, q, target, weights, goal, goal_weight, w)
+            return cost, steps, False
+        for j in range(n):
+            q[j] = s.trial[j]
+        cost = new_cost
+        steps += 1
+        rate = max(rate, _LEAST_RATE)
+        if largest * rate <= tolerance * (1.0 - rate):
+            return cost, steps, True
+        length = largest
+
+
+@_internal
 def solve_frame(
-    p, q, target, weights, goal, goal_weight, low, high, movable, most_turn, floor, tolerance, max_iterations, w, s
-):
+    p, q, target, weights, goal, goal_weight, low, high, movable, most_turn, floor, tolerance, max_iterations, cost,
+    w, s,
+):  # fmt: skip
     """Minimise from q (changed in place). Returns cost, iterations and whether it converged.
 
     ``floor`` (n_free,) is the least damping, tiny against any curvature that markers cause: it keeps coordinates
-    that nothing determines where they are.
+    that nothing determines where they are. ``cost`` is that of q, which ``w`` then is of, or negative if unknown.
     """
     n = p.n_free
-    for j in range(n):
-        q[j] = min(max(q[j], low[j]), high[j])
-    cost = cost_of(p, q, target, weights, goal, goal_weight, w)
+    if cost < 0.0:
+        for j in range(n):
+            q[j] = min(max(q[j], low[j]), high[j])
+        cost = cost_of(p, q, target, weights, goal, goal_weight, w)
     nothing = 0.0
     for m in range(len(weights)):
         nothing += _NOTHING * weights[m]
@@ -212,6 +199,11 @@ def solve_frame(
         # Newton converges quadratically: after a step this small the next is far below the tolerance.
         converged = newton and extra <= _FIRST_DAMPING and largest <= 100.0 * tolerance
         converged = converged or expected <= _LITTLE * cost + nothing
+        if newton and extra == 0.0 and not converged and gain > 0.3 * expected:
+            cost, steps, converged = _chord_steps(
+                p, q, target, weights, goal, goal_weight, low, high, movable, tolerance, cost, largest, w, s
+            )
+            iteration += steps
         if gain > 0.3 * expected:
             extra = 0.0 if extra <= _FIRST_DAMPING else extra * 0.1
     if not accepted:
@@ -220,15 +212,44 @@ def solve_frame(
 
 
 @_internal
-def _extrapolate(p, q, previous, before, target, weights, goal, goal_weight, low, high, w, s):
-    """Go on from the previous pose q at the speed of the two frames before, where that fits better."""
+def _bend(p, coordinates, past):
+    """How much of the last change of speed goes on: 0, 1/2 or 1, whatever would have foretold the last frame best."""
+    if past[3] < 0:
+        return 0.0
+    straight = bent = both = 0.0
     for j in range(p.n_free):
-        change = previous[j] - before[j]
+        change = coordinates[past[0], j] - 2.0 * coordinates[past[1], j] + coordinates[past[2], j]
+        before = coordinates[past[1], j] - 2.0 * coordinates[past[2], j] + coordinates[past[3], j]
+        straight += change * change
+        both += (change - 0.5 * before) ** 2
+        bent += (change - before) ** 2
+    if straight <= both and straight <= bent:
+        return 0.0
+    return 0.5 if both <= bent else 1.0
+
+
+@_internal
+def _extrapolate(p, q, coordinates, past, target, weights, goal, goal_weight, low, high, likely, w, s):
+    """Go on from the last pose q with the speed and bend of the frames before it, where that fits better.
+
+    ``past`` (4,) are the frames solved last, the latest first. Returns the cost of q, of which ``w`` then is. A
+    cost up to ``likely`` is believed without comparison.
+    """
+    bend = _bend(p, coordinates, past)
+    for j in range(p.n_free):
+        change = coordinates[past[0], j] - coordinates[past[1], j]
+        if past[2] >= 0:
+            change += bend * (change - coordinates[past[1], j] + coordinates[past[2], j])
         s.trial[j] = min(max(q[j] + (change if abs(change) < _LEAP else 0.0), low[j]), high[j])
-    rest = cost_of(p, q, target, weights, goal, goal_weight, w)
-    if cost_of(p, s.trial, target, weights, goal, goal_weight, w) < rest:
-        for j in range(p.n_free):
-            q[j] = s.trial[j]
+    moved = cost_of(p, s.trial, target, weights, goal, goal_weight, w)
+    if moved > likely:
+        rest = cost_of(p, q, target, weights, goal, goal_weight, w)
+        if not moved < rest:
+            return rest
+        cost_of(p, s.trial, target, weights, goal, goal_weight, w)
+    for j in range(p.n_free):
+        q[j] = s.trial[j]
+    return moved
 
 
 @_jit
@@ -240,7 +261,7 @@ def solve_frames(
 
     Args:
         coordinates: (T, n_free), written; row ``order[0]`` is the start.
-        targets: (T, M, 3) [m]; a marker counts where ``visible`` (T, M).
+        targets: (T, M, 3) [m], or (1, M, 3) for all; a marker counts where ``visible`` (T or 1, M).
         weights: (M,).
         goals: (T or 1, n_free) wanted values with ``goal_weight`` (n_free,), relative to the frame's marker weight.
         tie: (n_free,) weight, like ``goal_weight``, of a pull to the frame solved before; not part of ``cost``.
@@ -253,18 +274,20 @@ def solve_frames(
     frame_goal = np.empty(n)
     frame_floor = np.empty(n)
     q = np.empty(n)
-    previous = -1
-    before = -1
+    past = np.full(4, -1)
     for step in range(len(order)):
         frame = order[step]
         if step == 0 and warm == WARM:
-            previous = frame
+            past[0] = frame
             continue
         if warm == OWN:
-            previous = before = -1
+            past[:] = -1
+        previous = past[0]
         total = 0.0
+        row = frame if len(targets) > 1 else 0
+        target = targets[row]
         for m in range(len(weights)):
-            frame_weights[m] = weights[m] if visible[frame, m] else 0.0
+            frame_weights[m] = weights[m] if visible[row, m] else 0.0
             total += frame_weights[m]
         start = frame if previous < 0 else previous
         goal_row = frame if goals.shape[0] > 1 else 0
@@ -281,29 +304,30 @@ def solve_frames(
                 frame_goal[j] = (goal_weight[j] * goals[goal_row, j] + tie[j] * coordinates[previous, j]) / both
                 frame_goal_weight[j] = both * total
         if total > 0.0:
-            if before >= 0:
-                _extrapolate(
-                    p, q, coordinates[previous], coordinates[before], targets[frame], frame_weights,
-                    frame_goal, frame_goal_weight, low, high, w, s,
+            at_start = -1.0
+            if past[1] >= 0:
+                at_start = _extrapolate(
+                    p, q, coordinates, past, target, frame_weights, frame_goal, frame_goal_weight,
+                    low, high, _LIKELY * cost[previous], w, s,
                 )  # fmt: skip
             c, it, ok = solve_frame(
-                p, q, targets[frame], frame_weights, frame_goal, frame_goal_weight, low, high, movable,
-                most_turn, frame_floor, tolerance, max_iterations, w, s,
+                p, q, target, frame_weights, frame_goal, frame_goal_weight, low, high, movable,
+                most_turn, frame_floor, tolerance, max_iterations, at_start, w, s,
             )  # fmt: skip
         else:
-            c, it, ok = cost_of(p, q, targets[frame], frame_weights, frame_goal, frame_goal_weight, w), 0, True
+            c, it, ok = cost_of(p, q, target, frame_weights, frame_goal, frame_goal_weight, w), 0, True
         if tied:
             for j in range(n):
                 frame_goal_weight[j] = goal_weight[j] * total
-            c = cost_of(p, q, targets[frame], frame_weights, goals[goal_row], frame_goal_weight, w)
+            c = cost_of(p, q, target, frame_weights, goals[goal_row], frame_goal_weight, w)
         cost[frame], iterations[frame], converged[frame] = c, it, ok
         for j in range(n):
             coordinates[frame, j] = q[j]
         for m in range(points.shape[1]):
             for i in range(3):
                 points[frame, m, i] = w.points[m, i]
-        before = previous
-        previous = frame
+        past[1:] = past[:3].copy()
+        past[0] = frame
 
 
 @_jit

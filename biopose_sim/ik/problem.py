@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from biopose_sim.errors import InputError, near_matches
+from biopose_sim.ik.gimbals import Gimbal, find_gimbals
 from biopose_sim.ik.program import Program, ReducedProblem, reduce_problem
 from biopose_sim.ik.types import Array, BoolArray, CoordinateTarget, IKConfig, KinematicsResult
 from biopose_sim.io import Trial
@@ -50,10 +52,10 @@ class IKProblem:
     largest: Array
     warnings: tuple[str, ...]
 
-    @property
-    def tie(self) -> Array:
-        """Weight, per unit of marker weight, of the joints' pull to the frame solved before, shape (n,)."""
-        return np.where(root_columns(self.reduced.program), 0.0, self.config.continuity)
+    @cached_property
+    def gimbals(self) -> tuple[Gimbal, ...]:
+        """Joints of three free rotations."""
+        return find_gimbals(self.model.tree, self.reduced.free)
 
     @property
     def start(self) -> Array:

@@ -99,6 +99,7 @@ def _solve_outwards(engine: CpuEngine) -> Sweep:
         anchors.append(frame)
     # A start that is turned over would be handed on to every frame.
     to_rest_branch(engine, sweep, np.array(anchors))
+    engine.steady(sweep, np.array(anchors))
     engine.spread(sweep, anchors)
     to_rest_branch(engine, sweep)
     _close_seams(engine, sweep, anchors)

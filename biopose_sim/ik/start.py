@@ -14,6 +14,7 @@ _GOOD_FIT = 0.03  # weighted rms marker distance [m] below which a pose is belie
 _FINE_FIT = 0.004  # above which other poses of the joints are tried
 _FULL_TRIES = 4
 _RANDOM_TRIES, _FEW_RANDOM_TRIES = 12, 6
+_STATIC_FRAMES, _STATIC_TRIES = 5, 200  # so short a recording has no other frames to mend a wrong one from
 
 
 def best_frame(visible: BoolArray, weights: Array, near: int, within: tuple[int, int]) -> int:
@@ -48,9 +49,12 @@ def find_start(engine: CpuEngine, frame: int) -> tuple[Array, float]:
         if best_cost <= good:
             break
     if best_cost > 0.5 * total * _FINE_FIT**2:
-        tries = _RANDOM_TRIES
-        if best_cost <= good:
-            tries = min(tries, max(_FEW_RANDOM_TRIES, len(best) // 5))
+        if len(problem.targets) <= _STATIC_FRAMES:
+            tries = _STATIC_TRIES
+        elif best_cost <= good:
+            tries = min(_RANDOM_TRIES, max(_FEW_RANDOM_TRIES, len(best) // 5))
+        else:
+            tries = _RANDOM_TRIES
         q, cost = _best(engine, _random_poses(engine, best, root, tries), frame)
         if cost < best_cost:
             best, best_cost = q, cost
@@ -101,17 +105,12 @@ def _placed(engine: CpuEngine, seeds: Array, frame: int, root: BoolArray) -> Arr
     placed = seeds.copy()
     still = np.zeros(engine.program.n_free, dtype=bool)
 
-    def centroids(starts: Array) -> Array:
-        return engine.solve_starts(starts, frame, movable=still).points[:, seen].mean(axis=1)
-
-    base = centroids(seeds)
-    probe = seeds[:1].copy()
-    directions = []
-    for j in moving:
-        probe[:] = seeds[0]
-        probe[0, j] += 1.0
-        directions.append(centroids(probe)[0] - base[0])
-    change = np.linalg.lstsq(np.array(directions).T, (measured - base).T, rcond=None)[0]
+    probes = np.repeat(seeds[:1], len(moving), axis=0)
+    probes[np.arange(len(moving)), moving] += 1.0
+    points = engine.solve_starts(np.concatenate([seeds, probes]), frame, movable=still).points
+    centroids = points[:, seen].mean(axis=1)
+    base, directions = centroids[: len(seeds)], centroids[len(seeds) :] - centroids[0]
+    change = np.linalg.lstsq(directions.T, (measured - base).T, rcond=None)[0]
     placed[:, moving] += change.T
     return placed
 

@@ -28,6 +28,9 @@ class CoordinateTarget:
     weight: float = 1.0
 
 
+CONTINUITY = 2e-5  # most [m^2/rad^2] by which joints are pulled that the markers do not determine
+
+
 @dataclass(frozen=True)
 class IKConfig:
     """How to solve.
@@ -47,7 +50,9 @@ class IKConfig:
             radian counts half.
         continuity: weight [m^2/rad^2] of a pull of the joints towards the frame solved before, in the
             normalisation of ``prior``. It steadies what markers determine badly, at no cost of time and hardly any
-            of fit: a joint whose markers move r m per radian lags by continuity / r^2 frames.
+            of fit: a joint whose markers move r m per radian lags by continuity / r^2 frames. None pulls only
+            those joints that the markers do not determine (``KinematicsResult.determined``), with up to 2e-5 and
+            less where the markers fit within millimetres; 0 pulls none.
         free: coordinates to move although the model locks them; the model file stays as it is.
         respect_ranges: keep clamped coordinates inside their range.
         max_iterations: per frame and start.
@@ -62,7 +67,7 @@ class IKConfig:
     coordinate_targets: Mapping[str, CoordinateTarget] = field(default_factory=dict)
     smoothness: float = 0.0
     prior: float = 0.0
-    continuity: float = 0.0
+    continuity: float | None = None
     free: tuple[str, ...] = ()
     respect_ranges: bool = True
     max_iterations: int = 60

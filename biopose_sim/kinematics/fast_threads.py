@@ -1,4 +1,4 @@
-"""Run compiled kernels over chunks of frames in a few threads."""
+"""Run compiled kernels over parts of the frames in a few threads."""
 
 from __future__ import annotations
 
@@ -23,19 +23,27 @@ def chunk_count(n_frames: int) -> int:
 
 
 def run_chunks(work: Work, n_frames: int) -> None:
-    """Call ``work(start, stop, chunk)`` for all chunks, in at most ``torch.get_num_threads()`` threads.
+    """Call ``work(start, stop, chunk)`` for all chunks, in at most ``torch.get_num_threads()`` threads."""
 
-    The calling thread works too and threads take chunks as they become free, so that nobody waits for a thread that
+    def work_on(chunk: int) -> None:
+        work(chunk * CHUNK, min((chunk + 1) * CHUNK, n_frames), chunk)
+
+    run_parallel(work_on, chunk_count(n_frames), torch.get_num_threads())
+
+
+def run_parallel(work: Callable[[int], None], n_tasks: int, n_threads: int) -> None:
+    """Call ``work(task)`` for 0 .. n_tasks - 1 in at most ``n_threads`` threads.
+
+    The calling thread works too and threads take tasks as they become free, so that nobody waits for a thread that
     another program keeps from running.
     """
-    n_chunks = chunk_count(n_frames)
     counter = itertools.count()
 
     def drain() -> None:
-        while (chunk := next(counter)) < n_chunks:
-            work(chunk * CHUNK, min((chunk + 1) * CHUNK, n_frames), chunk)
+        while (task := next(counter)) < n_tasks:
+            work(task)
 
-    helpers = min(torch.get_num_threads(), n_chunks) - 1
+    helpers = min(n_threads, n_tasks) - 1
     futures = [_pool().submit(drain) for _ in range(helpers)]
     try:
         drain()
@@ -59,5 +67,5 @@ def _pool() -> ThreadPoolExecutor:
     pid = os.getpid()
     if pid not in _pools:
         _pools.clear()
-        _pools[pid] = ThreadPoolExecutor(max(1, (os.cpu_count() or 1)), thread_name_prefix="biopose-fk")
+        _pools[pid] = ThreadPoolExecutor(max(1, (os.cpu_count() or 1)), thread_name_prefix="biopose")
     return _pools[pid]

@@ -13,6 +13,7 @@ Fixed translations are linear in the scale factors of one body: t = matrix @ sca
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,22 +110,22 @@ class KinematicTree:
     joint_body: IntArray
     joint_matrix: Array
 
-    @property
+    @cached_property
     def body_names(self) -> tuple[str, ...]:
         """Names of the bodies in the model's order."""
         return tuple(body.name for body in self.model.bodies)
 
-    @property
+    @cached_property
     def coordinate_names(self) -> tuple[str, ...]:
         """Names of the coordinates in the model's order."""
         return tuple(c.name for c in self.model.coordinates)
 
-    @property
+    @cached_property
     def marker_names(self) -> tuple[str, ...]:
         """Names of the markers in the model's order."""
         return tuple(m.name for m in self.model.markers)
 
-    @property
+    @cached_property
     def joint_names(self) -> tuple[str, ...]:
         """Names of the joints in the model's order."""
         return tuple(j.name for j in self.model.joints)
