@@ -13,6 +13,7 @@ from biopose_sim.errors import InputError
 Element = ET.Element
 # OpenSim writes C++ scopes into tag names (<HuntCrossleyForce::ContactParameters>), which is not XML.
 _SCOPED_TAG = re.compile(rb"(</?\w+)::")
+_BLANKS = re.compile(rb">\s+<")
 # Of a model's bytes 80 % are muscles, which kinematics does not need and a parser need not build.
 _FORCE_SET_END = b"</ForceSet>"
 
@@ -75,10 +76,11 @@ def without_forces(data: bytes) -> bytes:
 
 
 def _light(data: bytes) -> bytes:
-    """The document without forces, comments, bones and wrapping surfaces (as OpenSim writes them)."""
+    """The document without forces, comments, bones, wrapping surfaces (as OpenSim writes them) and indentation."""
     data = _without(without_forces(data), b"<!--", b"-->")
     data = _without(data, b"<attached_geometry>", b"</attached_geometry>")
-    return _without(data, b'<WrapObjectSet name="wrapobjectset">', b"</WrapObjectSet>")
+    data = _without(data, b'<WrapObjectSet name="wrapobjectset">', b"</WrapObjectSet>")
+    return _BLANKS.sub(b"><", data)
 
 
 def _without(data: bytes, start: bytes, end: bytes) -> bytes:

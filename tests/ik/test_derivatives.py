@@ -5,8 +5,8 @@ import pytest
 import torch
 from ik_cases import MODELS, load_model, random_poses, trial_of
 
-from biopose_sim.ik.kernel import GAUSS_NEWTON, NEWTON, cost_of, derive, workspace
 from biopose_sim.ik.cholesky import factor, inverse_diagonal, solve_factored
+from biopose_sim.ik.kernel import GAUSS_NEWTON, NEWTON, cost_of, derive, workspace
 from biopose_sim.ik.solver import problem_of
 from biopose_sim.ik.types import CoordinateTarget, IKConfig
 
