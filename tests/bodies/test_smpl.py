@@ -6,13 +6,13 @@ import sys
 
 import numpy as np
 import pytest
+import synthetic_smpl
 import torch
 from scipy.spatial.transform import Rotation
 
 from biopose_sim.bodies.skin import evaluate
 from biopose_sim.bodies.smpl import JOINT_NAMES, SmplBody, find_model_file, read_model_file
 from biopose_sim.errors import InputError
-from tests.bodies import synthetic_smpl
 
 BODIES = ("smpl", "smplh", "smplx")
 PLACES = {"smpl": "smpl/SMPL_NEUTRAL.npz", "smplh": "smplh/neutral/model.npz", "smplx": "smplx/SMPLX_NEUTRAL.npz"}
@@ -54,7 +54,8 @@ def test_points_equal_the_vertices_of_smplx(bodies, body, dtype, tolerance):
 
 @pytest.mark.parametrize("body", BODIES)
 def test_whole_mesh_equals_the_model_classes_of_smplx(folder, bodies, body):
-    smplx = pytest.importorskip("smplx")
+    import smplx
+
     data = np.load(folder / PLACES[body])
     options = {"use_pca": False, "flat_hand_mean": True, "num_betas": 10, "batch_size": 2, "dtype": torch.float64}
     if body == "smplx":
