@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from biopose_sim.osim import schema
+from biopose_sim.osim.ranges import floating_rotations
 
 if TYPE_CHECKING:
     from biopose_sim.kinematics.model import OsimModel
@@ -30,7 +31,7 @@ def describe(model: OsimModel) -> str:
             for b in facts["bodies"]
         ),
         "",
-        "Coordinates (deg for rotations, m for translations, raw where one is neither)",
+        "Coordinates (deg for rotations, m for translations, raw where one is neither; clamped: stays in its range)",
         *_table(
             (
                 c["name"],
@@ -136,8 +137,10 @@ def function_text(function: schema.Function, names: Sequence[str]) -> str:
             return f"{value:g}"
         case schema.LinearFunction(coefficients):
             *slopes, intercept = coefficients
-            terms = [f"{slope:g} * {name}" for slope, name in zip(slopes, names)]
-            return "(" + " + ".join(terms + ([f"{intercept:g}"] if intercept else [])) + ")"
+            terms = [name if slope == 1.0 else f"{slope:g} * {name}" for slope, name in zip(slopes, names)]
+            terms += [f"{intercept:g}"] if intercept else []
+            added = " + ".join(terms).replace("+ -", "- ")
+            return added if len(terms) == 1 else f"({added})"
         case schema.MultiplierFunction(scale, inner):
             return f"{scale:g} * {function_text(inner, names)}"
         case schema.SimmSpline(x=x) | schema.PiecewiseLinearFunction(x=x) | schema.GCVSpline(x=x):
@@ -155,10 +158,10 @@ def _kinematics(file: schema.Model, dependent: set[str]) -> list[str]:
         said.append(f"holds {_listed(locked)} at the default, because locked")
     if file.loop_constraints:
         names = [f"{name} ({kind})" for kind, name in file.loop_constraints]
-        said.append(f"ignores the constraints {_listed(names)}: the joints alone make a tree")
+        said.append(f"ignores the {_constraints(names)}: the joints alone make a tree")
     if file.off_constraints:
         names = [f"{name} ({kind})" for kind, name in file.off_constraints]
-        said.append(f"ignores the constraints {_listed(names)}, which are switched off in the file")
+        said.append(f"ignores the {_constraints(names)}, switched off in the file")
     if file.station_frames:
         frames = [f"{path} (on {body})" for path, body in file.station_frames]
         said.append(
@@ -187,14 +190,35 @@ def _warnings(file: schema.Model, dependent: set[str]) -> list[str]:
             said.append(f"{c.name} is locked and computed by a coupler: the coupler is what counts here")
     on_ground = sum(marker.frame.body == schema.GROUND for marker in file.markers)
     if on_ground:
-        said.append(f"{on_ground} markers are fixed to ground: they do not move with the person")
+        said.append(f"markers fixed to ground: {on_ground}; they do not move with the person")
     if not file.markers:
-        said.append("the model has no markers: inverse kinematics needs some")
+        said.append("the model has no markers, which inverse kinematics needs: give a marker set (--markers)")
+    return said + _limits(file)
+
+
+def _limits(file: schema.Model) -> list[str]:
+    """What OpenSim will not do with the model, where that surprises."""
+    by_name, said = {c.name: c for c in file.coordinates}, []
+    moved = [c.dependent for c in file.couplers if by_name[c.dependent].motion_type == "translational"]
+    if moved:
+        said.append(
+            f"couplers move {_listed(moved)}: OpenSim scales such a model only with one factor for all axes of a body"
+        )
+    narrow = [c for c in floating_rotations(file) if c.clamped and c.range[1] - c.range[0] < 2.0 * math.pi]
+    if narrow:
+        said.append(
+            f"{_listed([c.name for c in narrow])}: clamped to less than a turn; who turns further is solved all the "
+            "same, and biopose fit then writes a model with wider ranges"
+        )
     return said
 
 
 def _listed(names: Sequence[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _constraints(names: Sequence[str]) -> str:
+    return f"constraint{'' if len(names) == 1 else 's'} {_listed(names)}"
 
 
 def _count(items: Sequence[Any], one: str, many: str = "") -> str:

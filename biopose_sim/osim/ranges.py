@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from biopose_sim.osim.schema import GROUND, Joint
+from biopose_sim.osim.schema import GROUND, Coordinate, Model
 
 if TYPE_CHECKING:
     from biopose_sim.io.motion import MotionLike
@@ -33,8 +33,7 @@ def widened_ranges(model: OsimModel, motions: Iterable[MotionLike]) -> Ranges:
         For each coordinate that a motion takes out of its range the wider one [rad]: a half turn to both sides,
         or as many half turns as the motion needs.
     """
-    turning = {name for joint in model.model.joints if _floats(model, joint) for name in _rotations(model, joint)}
-    limits = {c.name: c.range for c in model.model.coordinates if c.name in turning and c.clamped}
+    limits = {c.name: c.range for c in floating_rotations(model.model) if c.clamped}
     found: Ranges = {}
     for motion in motions:
         for name in limits.keys() & set(motion.coordinate_names):
@@ -59,21 +58,18 @@ def range_notices(model: OsimModel, motions: Iterable[MotionLike]) -> list[str]:
     ]
 
 
+def floating_rotations(model: Model) -> list[Coordinate]:
+    """Rotations of joints on ground that let their body turn and move every way."""
+    kinds = {c.name: c.motion_type for c in model.coordinates}
+    turning: set[str] = set()
+    for joint in model.joints:
+        own = [kinds[name] for name in joint.coordinates]
+        on_ground = GROUND in (joint.parent.body, joint.child.body)
+        if on_ground and own.count("rotational") >= 3 and own.count("translational") >= 3:
+            turning.update(name for name in joint.coordinates if kinds[name] == "rotational")
+    return [c for c in model.coordinates if c.name in turning]
+
+
 def _half_turns(angle: float) -> float:
     """The angle [rad] rounded up to half turns, one at least."""
     return _HALF_TURN * max(1, math.ceil((angle - _EXACT) / _HALF_TURN))
-
-
-def _floats(model: OsimModel, joint: Joint) -> bool:
-    """Whether a joint on ground lets its body turn and move every way."""
-    kinds = [_kind(model, name) for name in joint.coordinates]
-    on_ground = GROUND in (joint.parent.body, joint.child.body)
-    return on_ground and kinds.count("rotational") >= 3 and kinds.count("translational") >= 3
-
-
-def _rotations(model: OsimModel, joint: Joint) -> Sequence[str]:
-    return [name for name in joint.coordinates if _kind(model, name) == "rotational"]
-
-
-def _kind(model: OsimModel, name: str) -> str:
-    return model.motion_types[model.coordinate_names.index(name)]

@@ -23,12 +23,12 @@ def test_couplers_and_locked(tmp_path: Path) -> None:
     assert facts["free_coordinates"] == ["base_q", "u1", "free_q"]
     assert [c["formula"] for c in facts["couplers"]] == [
         "dep = 0.9 * SimmSpline of 8 points (u2)",
-        "u2 = 1.2 * (0.3 * base_q + -0.5 * u1 + 0.1)",
+        "u2 = 1.2 * (0.3 * base_q - 0.5 * u1 + 0.1)",
     ]
     assert facts["disabled_constraints"] == [["CoordinateCouplerConstraint", "off"]]
     assert facts["kinematics"] == [
         "computes dep, u2 from couplers",
-        "ignores the constraints off (CoordinateCouplerConstraint), which are switched off in the file",
+        "ignores the constraint off (CoordinateCouplerConstraint), switched off in the file",
     ]
 
 
@@ -48,8 +48,19 @@ def test_warnings(tmp_path: Path) -> None:
     model = made(tmp_path, x.document([joint], ["a"], [x.marker("g", "/ground", (0, 0, 0))], [weld]))
     text = describe(model)
     assert "the default of q (3) lies outside of its clamped range (-1.5 .. 1.5): OpenSim refuses" in text
-    assert "1 markers are fixed to ground" in text
-    assert "ignores the constraints glue (WeldConstraint)" in text
+    assert "markers fixed to ground: 1;" in text
+    assert "ignores the constraint glue (WeldConstraint)" in text
+
+
+def test_what_opensim_will_not_do(test_data: Path) -> None:
+    def warnings(name: str) -> str:
+        return " ".join(summary(OsimModel.from_file(test_data / "models" / name))["warnings"])
+
+    assert "couplers move tib_tx_r, tib_ty_r," in warnings("DynamicJumperModel.osim")
+    rajagopal = warnings("Rajagopal2016.osim")
+    assert "pelvis_tilt, pelvis_list, pelvis_rotation: clamped to less than a turn" in rajagopal
+    assert "couplers move" not in rajagopal
+    assert "clamped to less" not in warnings("gait10dof18musc.osim")  # a planar model
 
 
 def test_text_and_json_of_every_model(test_data: Path) -> None:
@@ -62,7 +73,8 @@ def test_text_and_json_of_every_model(test_data: Path) -> None:
 
 def test_function_text() -> None:
     assert function_text(Constant(0.5), ()) == "0.5"
-    assert function_text(LinearFunction((1.0, 0.0)), ("q",)) == "(1 * q)"
+    assert function_text(LinearFunction((1.0, 0.0)), ("q",)) == "q"
+    assert function_text(LinearFunction((-2.0, 1.0, -0.5)), ("q", "p")) == "(-2 * q + p - 0.5)"
     assert function_text(MultiplierFunction(2.0, SimmSpline((0.0, 1.0), (0.0, 1.0))), ("q",)) == (
         "2 * SimmSpline of 2 points (q)"
     )
