@@ -1,7 +1,7 @@
 """The floor under a recorded motion: level and slope from the heights of standing feet.
 
-Recordings are often not level: a calibration that is off lets a walker climb, or puts the floor far from zero. The slope
-is sought along the direction of travel only, because a straight walk says nothing about the slope across it.
+Recordings are often not level: a calibration that is off lets a walker climb, or puts the floor far from zero. The
+slope is sought along the direction of travel only, because a straight walk says nothing about the slope across it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .retarget_rig import unit
 
 Array = NDArray[np.floating]
 # Slopes that a wrong calibration may have, and how much better than level one must fit to be believed.
-_SLOPES = np.linspace(-0.05, 0.05, 41)
+_SLOPES = np.linspace(-0.08, 0.08, 65)
 _BETTER = 1.15
 # Stances must spread over so much [m] along the way to tell a slope.
 _LEAST_SPREAD = 1.5

@@ -40,7 +40,7 @@ class Retargeted:
         heads: (T, B, 3) heads of the bones [m], in Anny's axes.
         floor: the floor that was found before levelling.
         scale: metres of the body per unit of the file.
-        heading: angle [rad] by which the whole motion was turned about the vertical.
+        world: (3, 3) rotation from the source's axes to those of the result: levelling, then heading.
     """
 
     sequence: BodySequence
@@ -49,7 +49,7 @@ class Retargeted:
     heads: Array
     floor: Floor
     scale: float
-    heading: float
+    world: Array
 
 
 def retarget(
@@ -119,15 +119,16 @@ def retarget_in_detail(
     root = _root_path(source, rig, rotations, scale)
     _follow_ankles(source, rig, rotations, root, scale)
     floor = Floor(0.0, 0.0, np.array([1.0, 0]), float("nan"), 0.0)
+    world = np.eye(3)
     if level_floor:
         floor = _find_floor(rig, rotations, root, rate)
-        turn, shift = floor.levelling()
-        rotations, root = turn @ rotations, root @ turn.T + shift
+        world, shift = floor.levelling()
+        rotations, root = world @ rotations, root @ world.T + shift
     if plant_feet:
         plant(rig, rotations, root, rate)
     if heading:
         turn = Rotation.from_rotvec([0, 0, heading]).as_matrix()
-        rotations, root = turn @ rotations, root @ turn.T
+        rotations, root, world = turn @ rotations, root @ turn.T, turn @ world
     sequence = BodySequence(
         bvh.name,
         "anny",
@@ -140,7 +141,7 @@ def retarget_in_detail(
         source=bvh.source,
         assumptions=(*told, *source.assumptions),
     )
-    return Retargeted(sequence, rig, source, bone_heads(rig, rotations, root), floor, scale, heading)
+    return Retargeted(sequence, rig, source, bone_heads(rig, rotations, root), floor, scale, world)
 
 
 def is_cgspeed(bvh: Bvh) -> bool:

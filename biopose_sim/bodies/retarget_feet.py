@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation
 
 from .retarget_rig import SUFFIX, Rig, arc, bone_heads, sole_points, unit
@@ -28,6 +28,8 @@ _BEND_BELOW, _NO_BEND_ABOVE = 0.03, 0.12
 _SMOOTH = 0.03
 # A leg is not stretched further than this share of its length.
 _STRETCHED = 0.9995
+# The body is lowered by no more than this, for feet out of reach [m].
+_MOST_DROP = 0.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,14 +133,33 @@ def move_ankle(rig: Rig, side: str, rotations: Array, heads: Array, target: Arra
 
 
 def plant(rig: Rig, rotations: Array, root: Array, rate: float) -> None:
-    """Let standing feet touch the floor and no foot sink below it; changes ``rotations``."""
+    """Let standing feet touch the floor and no foot sink below it; changes ``rotations`` and ``root``.
+
+    Where a foot cannot reach the floor with its leg straight, the body is lowered a little.
+    """
     heads = bone_heads(rig, rotations, root)
+    targets = {}
+    drop = np.zeros(len(root))
     for side, suffix in SUFFIX.items():
         bend_toes(rig, side, rotations, heads)
         stance = stance_of(rig, side, rotations, heads, rate)
-        lift = _lift(stance, rate)
-        target = heads[:, rig.index(f"foot{suffix}")] + lift[:, None] * np.array([0.0, 0, 1])
+        target = heads[:, rig.index(f"foot{suffix}")] + _lift(stance, rate)[:, None] * np.array([0.0, 0, 1])
+        drop = np.maximum(drop, np.where(stance.on_floor, _out_of_reach(rig, suffix, heads, target), 0))
+        targets[side] = target
+    width = int(0.1 * rate) | 1
+    drop = gaussian_filter1d(maximum_filter1d(np.minimum(drop, _MOST_DROP), width), 0.05 * rate, mode="nearest")
+    root[:, 2] -= drop
+    heads[..., 2] -= drop[:, None]
+    for side, target in targets.items():
         move_ankle(rig, side, rotations, heads, target)
+
+
+def _out_of_reach(rig: Rig, suffix: str, heads: Array, target: Array) -> Array:
+    """How much the hip must be lowered so that the leg reaches the target, (T,) [m]."""
+    hip, knee, ankle = (heads[:, rig.index(f"{bone}{suffix}")] for bone in ("upperleg01", "lowerleg01", "foot"))
+    length = _STRETCHED * (np.linalg.norm(knee - hip, axis=1) + np.linalg.norm(ankle - knee, axis=1))
+    away = np.linalg.norm((target - hip)[:, :2], axis=1)
+    return np.maximum(hip[:, 2] - target[:, 2] - np.sqrt(np.maximum(length**2 - away**2, 0)), 0)
 
 
 def _lift(stance: Stance, rate: float) -> Array:

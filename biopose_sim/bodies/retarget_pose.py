@@ -1,8 +1,8 @@
 """Bone rotations of Anny from a BVH motion: global rotations, each bone aligned once between the two rests.
 
 A bone's rotation is that of its joint since the reference pose, after the turn that brings Anny's bone at rest along
-the reference's: arms and legs by bone direction and measured flexion axis, trunk and head by the axes of the body, hands
-by knuckles, feet by heading only (soles are flat in both rests). Twist is spread over the two bones of a segment.
+the reference's: arms and legs by bone direction and measured flexion axis, trunk and head by the axes of the body,
+hands by knuckles, feet by heading only (soles are flat in both rests). Twist is spread over a segment's two bones.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from .retarget_rig import SUFFIX, Rig, frame, share, twist_about
+from .retarget_rig import SUFFIX, Rig, frame, share, twist_angle, unit
 from .retarget_source import FORWARD, LATERAL, UP, Source
 
 Array = NDArray[np.floating]
@@ -21,6 +21,7 @@ _LUMBAR_SHARE = 0.35
 _GIRDLE_SHARE = 0.35
 _HALF = 0.5
 _SHIN_TWIST_SHARE = 0.3
+_TWIST_LIMIT = np.radians(110.0)
 
 
 def bone_rotations(source: Source, rig: Rig) -> Array:
@@ -60,7 +61,7 @@ def _along(column: list[Array], place: float) -> Array:
 
 
 def _aligned(source: Source, side: str, part: str, ours: tuple[Array, Array], theirs: tuple[Array, Array]) -> Array:
-    """Rotations (T, 3, 3) of a bone; ``ours`` and ``theirs``: first and second direction of Anny's and the BVH's rest."""
+    """Rotations (T, 3, 3) of a bone; first and second direction of it at rest in Anny (``ours``) and the BVH."""
     return source.turns[:, source.joints.limbs[f"{side} {part}"]] @ (frame(*theirs) @ frame(*ours).T)
 
 
@@ -129,10 +130,24 @@ def _hand(source: Source, rig: Rig, side: str, suffix: str) -> Array:
 
 def _less_twist(parent: Array, child: Array, axis: Array, kept: float) -> Array:
     """The child's rotation with only a part of its twist against the parent about its bone's axis at rest (3,)."""
-    return child @ _part_of_twist(parent, child, axis, kept - 1.0)
+    angle = twist_angle(np.swapaxes(parent, -1, -2) @ child, axis)
+    return child @ _about(axis, kept * _believable(angle) - angle)
 
 
 def _part_of_twist(parent: Array, child: Array, axis: Array, part: float) -> Array:
     """A part of the child's twist against the parent, (T, 3, 3)."""
-    twist = twist_about(np.swapaxes(parent, -1, -2) @ child, axis)
-    return Rotation.from_rotvec(part * twist.as_rotvec()).as_matrix()
+    angle = twist_angle(np.swapaxes(parent, -1, -2) @ child, axis)
+    return _about(axis, part * _believable(angle))
+
+
+def _believable(angle: Array) -> Array:
+    """A twist [rad] that fades to zero from what joints allow to half a turn, where its sign is arbitrary.
+
+    A share of an angle that jumps from half a turn to minus half a turn would make the bone flip.
+    """
+    place = np.clip((np.abs(angle) - _TWIST_LIMIT) / (np.pi - _TWIST_LIMIT), 0, 1)
+    return angle * (1 - place**2 * (3 - 2 * place))
+
+
+def _about(axis: Array, angle: Array) -> Array:
+    return Rotation.from_rotvec(angle[:, None] * unit(axis)).as_matrix()

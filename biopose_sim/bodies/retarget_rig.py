@@ -169,20 +169,15 @@ def share(start: Array, end: Array, fraction: float) -> Array:
     return start @ Rotation.from_rotvec(fraction * turn).as_matrix()
 
 
-def twist_about(rotations: Array, axis: Array) -> Rotation:
-    """Return the twist of rotations (T, 3, 3) about an axis (3,): R = swing twist, the swing having none about it."""
-    quaternions = Rotation.from_matrix(rotations).as_quat()
-    along = quaternions[:, :3] @ unit(axis)
-    twist = np.concatenate([along[:, None] * unit(axis), quaternions[:, 3:]], axis=1)
-    lost = np.linalg.norm(twist, axis=1) < 1e-9  # swings of half a turn have no twist that could be told
-    twist[lost] = [0, 0, 0, 1]
-    return Rotation.from_quat(twist)
-
-
 def twist_angle(rotations: Array, axis: Array) -> Array:
-    """Return the angle of `twist_about`, (T,) [rad], from -pi to pi."""
-    turn = twist_about(rotations, axis).as_rotvec() @ unit(axis)
-    return (turn + np.pi) % (2 * np.pi) - np.pi
+    """Return the twist of rotations (T, 3, 3) about an axis (3,), (T,) [rad] from -pi to pi.
+
+    The rotation is a swing, which has no turn about the axis, after this twist. A swing of half a turn leaves the twist
+    undefined: zero is returned.
+    """
+    quaternions = Rotation.from_matrix(rotations).as_quat()
+    angle = 2 * np.arctan2(quaternions[:, :3] @ unit(axis), quaternions[:, 3])
+    return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
 def arc(start: Array, end: Array) -> Array:
