@@ -68,7 +68,7 @@ def _read(content: Content, track: Track, options: Options) -> BodySequence:
     numbers = np.array([_image_number(content, text_of(name)) for name in data["imgname"]])
     # Where every fifth image was kept, the frames in between do not exist; they are no gaps.
     stride = max(1, int(np.gcd.reduce(numbers)))
-    notes = [f"Images are numbered at 30 Hz and every {stride}. is in the file: {_RATE / stride:g} Hz."]
+    notes = [f"Images are numbered at 30 Hz; the file's numbers are multiples of {stride}: {_RATE / stride:g} Hz."]
     if chosen == "world":
         notes.append(
             "The world of BEDLAM is level and shares the camera's heading; the walker's place in it is not kept."

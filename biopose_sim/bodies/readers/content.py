@@ -5,12 +5,15 @@ from __future__ import annotations
 import pickle
 import re
 import struct
+import subprocess
+import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -18,11 +21,25 @@ from ...errors import InputError
 from .unpickle import load_pickle, load_stream
 
 # How a file starts.
+_MATLAB_COMPRESSED = 15  # type of a compressed element, at byte 128
 _ZIP = b"PK\x03\x04"
 _NPY = b"\x93NUMPY"
 _MATLAB = b"MATLAB"
 _TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _COMPRESSED = (b"\x1f\x8b", b"BZ", b"\xfd7zXZ", b"\x5d\x00", b"\x78", b"\x04\x22\x4d\x18", b"ZF")
+# What numpy's and Python's readers raise on a damaged array or archive.
+_DAMAGED_ARRAY = (
+    OSError,
+    EOFError,
+    ValueError,
+    SyntaxError,
+    MemoryError,
+    NotImplementedError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _RESULT_SUFFIXES = {".npy", ".npz", ".pkl", ".pickle", ".joblib"}
 _PICKLE_SUFFIXES = {".pkl", ".pickle", ".joblib", ".p"}
 
@@ -58,7 +75,7 @@ class NpzData(Mapping[str, np.ndarray]):
         try:
             with zipfile.ZipFile(self.path) as archive, archive.open(member) as stream:
                 return read_npy(stream, self.path, key)
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError, struct.error) as error:
+        except _DAMAGED_ARRAY as error:
             raise InputError(self.path, f"'{key}' cannot be read ({error})", "the file may be cut off") from error
 
     def __iter__(self) -> Iterator[str]:
@@ -150,7 +167,7 @@ def _read_npy_file(source: Path) -> Any:
     try:
         with source.open("rb") as stream:
             array = read_npy(stream, source, source.name)
-    except (OSError, EOFError, ValueError, struct.error) as error:
+    except _DAMAGED_ARRAY as error:
         raise InputError(source, f"cannot be read ({error})", "the file may be cut off") from error
     return array.item() if array.dtype == object and array.ndim == 0 else array
 
@@ -159,6 +176,7 @@ def _read_matlab(source: Path) -> dict[str, Any]:
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
+    _probe_matlab(source)
     try:
         return {k: v for k, v in loadmat(source, simplify_cells=True).items() if not k.startswith("__")}
     except NotImplementedError:
@@ -176,6 +194,22 @@ def _read_matlab(source: Path) -> dict[str, Any]:
         struct.error,
     ) as error:
         raise InputError(source, f"is not a whole MATLAB file ({error})", "it may be cut off; copy it again") from error
+
+
+def _probe_matlab(source: Path) -> None:
+    """Read an uncompressed MATLAB file in another process first: scipy 1.17 crashes Python on some damaged ones.
+
+    In compressed files, which MATLAB writes by itself, zlib's checksums find the damage.
+    """
+    with source.open("rb") as file:
+        header = file.read(136)
+    order: Literal["little", "big"] = "big" if header[126:128] == b"MI" else "little"
+    if int.from_bytes(header[128:132], order) == _MATLAB_COMPRESSED or header.startswith(b"MATLAB 7.3"):
+        return
+    program = "import sys, scipy.io; scipy.io.loadmat(sys.argv[1], simplify_cells=True)"
+    done = subprocess.run([sys.executable, "-c", program, str(source)], capture_output=True, check=False)
+    if done.returncode < 0:
+        raise InputError(source, "is not a whole MATLAB file (reading it crashes)", "it is damaged; copy it again")
 
 
 def _read_torch(source: Path) -> Any:

@@ -3,6 +3,7 @@
 import collections
 import os
 import pickle
+import subprocess
 import zipfile
 
 import joblib
@@ -155,6 +156,16 @@ def test_files_that_are_cut_off(tmp_path, kept):
         with pytest.raises(InputError, match=path.name) as caught:
             bodies.load(path, fps=30, action="kicking" if path.suffix == ".mat" else None)
         assert "\n" not in str(caught.value)
+
+
+def test_a_matlab_file_that_crashes_its_reader(tmp_path, monkeypatch):
+    """scipy can crash on a damaged uncompressed file: it is first read in another process, whose end is looked at."""
+    path = tiny.movi_amass(tmp_path / "F_amass_Subject_3.mat", compressed=False)
+    assert bodies.load(path, track=1).body == "smplh"
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, -11))
+    with pytest.raises(InputError, match=r"not a whole MATLAB file .reading it crashes."):
+        bodies.load(path, track=1)
+    assert bodies.load(tiny.movi_amass(tmp_path / "c.mat"), track=1).body == "smplh"
 
 
 def test_an_npz_whose_array_is_damaged(tmp_path):

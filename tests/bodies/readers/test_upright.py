@@ -1,5 +1,6 @@
 """The vertical of results in camera axes: from the user's angles, from the body, from the feet."""
 
+import tarfile
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from biopose_sim.bodies import turn_upright
 from biopose_sim.bodies.types import LEVEL_CAMERA, BodySequence
 from biopose_sim.bodies.upright import ground_from_up, up_from_angles
 from biopose_sim.errors import InputError
+from biopose_sim.io.bvh import read_bvh
 
 RATE = 30
 
@@ -86,6 +88,48 @@ def test_a_mesh_shows_the_vertical_by_its_length():
     assert (turn_upright(mesh, "body").to_ground @ camera.T)[1, 1] > np.cos(np.radians(3))
     with pytest.raises(InputError, match="no joint rotations to find the soles"):
         turn_upright(mesh, "feet")
+
+
+def test_feet_that_point_elsewhere_are_no_ground():
+    toes = walker()
+    turns = toes.rotations.copy()
+    turns[:, 7:9] = turns[:, 7:9] @ Rotation.from_euler("x", 25, degrees=True).as_matrix()
+    assert turn_upright(replace(toes, rotations=turns), "body").assumptions
+    turns[:, 0] = turns[:, 0] @ Rotation.from_euler("z", 15, degrees=True).as_matrix()
+    with pytest.raises(InputError, match=r"soles and the body show verticals that are \d+ degrees apart"):
+        turn_upright(replace(toes, rotations=turns), "feet")
+
+
+# Joints of the CMU skeletons in the places of SMPL's.
+CMU_JOINTS = {
+    0: "hip",
+    1: "lThigh",
+    2: "rThigh",
+    3: "abdomen",
+    4: "lShin",
+    5: "rShin",
+    6: "chest",
+    7: "lFoot",
+    8: "rFoot",
+}
+
+
+@pytest.mark.parametrize(("way", "within"), [("body", 5.0), ("feet", 6.0)])
+def test_a_recorded_walk_shows_the_vertical(test_data, tmp_path, way, within):
+    with tarfile.open(test_data / "cmu_bvh" / "cmu_daz_bvh.tar.xz") as archive:
+        walk = next(member for member in archive if member.name.endswith("08_02.bvh"))
+        (tmp_path / "walk.bvh").write_bytes(archive.extractfile(walk).read())
+    recorded = read_bvh(tmp_path / "walk.bvh")
+    local = recorded.local_rotations(slice(10, None, 4))
+    turns = np.tile(np.eye(3), (len(local), 24, 1, 1))
+    for joint, name in CMU_JOINTS.items():
+        turns[:, joint] = local[:, recorded.joint_names.index(name)]
+    camera = ground_from_up(up_from_angles(12, 5))
+    turns[:, 0] = camera.T @ turns[:, 0]
+    time = np.arange(len(local)) * 4 * recorded.frame_time
+    seen = BodySequence("walk", "smpl", time, turns, np.zeros((len(local), 3)), np.zeros(10))
+    upright = turn_upright(seen, way).to_ground @ camera.T
+    assert np.degrees(np.arccos(np.clip(upright[1, 1], -1, 1))) < within
 
 
 @pytest.mark.parametrize("upright", ["up", (1.0,), (100.0, 0.0), (float("nan"), 0.0), 5])

@@ -101,7 +101,7 @@ def bedlam_training(path: Path, betas: int = 11) -> Path:
     return path
 
 
-def movi_amass(path: Path, key: str = "Subject_3_F_amass", sex: str = "female") -> Path:
+def movi_amass(path: Path, key: str = "Subject_3_F_amass", sex: str = "female", compressed: bool = True) -> Path:
     from scipy.io import savemat
 
     moves = np.empty((2, 1), dtype=object)
@@ -114,7 +114,11 @@ def movi_amass(path: Path, key: str = "Subject_3_F_amass", sex: str = "female") 
             "RootTranslation_amass": rng(i).normal(size=(T + i, 3)),
             "description": name,
         }
-    savemat(path, {key: {"id": "Subject_3", "subject": {"sex": sex, "height": 170.0}, "move": moves}})
+    savemat(
+        path,
+        {key: {"id": "Subject_3", "subject": {"sex": sex, "height": 170.0}, "move": moves}},
+        do_compression=compressed,
+    )
     return path
 
 
@@ -135,7 +139,7 @@ def movi_markers(path: Path, key: str = "Subject_3_F", flags=((3, 6), (8, 10))) 
         "flags120": np.array(flags, dtype=float),
         "motions_list": np.array(["walking", "kicking"], dtype=object)[:, None],
     }
-    savemat(path, {key: {"id": "Subject_3", "subject": {"sex": "female"}, "move": cell}})
+    savemat(path, {key: {"id": "Subject_3", "subject": {"sex": "female"}, "move": cell}}, do_compression=True)
     return path
 
 
