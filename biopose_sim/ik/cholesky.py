@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from biopose_sim.ik.kernel import _jit
+from biopose_sim.ik.kernel import _internal
 
 
-@_jit
+@_internal
 def factor(p, matrix, active, damping, lower):
     """Sparse Cholesky factor of matrix + diag(damping); rows that are not active become those of the identity.
 
@@ -38,7 +38,7 @@ def factor(p, matrix, active, damping, lower):
     return True
 
 
-@_jit
+@_internal
 def solve_factored(p, lower, right):
     """Overwrite ``right`` (n,) with the solution of L L^T x = right."""
     n = p.n_free
@@ -53,7 +53,7 @@ def solve_factored(p, lower, right):
         right[j] = total / lower[j, j]
 
 
-@_jit
+@_internal
 def inverse_diagonal(p, matrix, damping):
     """Diagonal of (matrix + diag(damping))^-1, shape (n,); infinite when it is not positive definite."""
     n = p.n_free
@@ -63,7 +63,8 @@ def inverse_diagonal(p, matrix, damping):
     if factor(p, matrix, np.ones(n, dtype=np.bool_), damping, lower):
         for k in range(n):
             # Element kk of L^-T L^-1 is the squared length of column k of L^-1.
-            column[:] = 0.0
+            for j in range(n):
+                column[j] = 0.0
             column[k] = 1.0
             diagonal[k] = 0.0
             for j in range(k, n):

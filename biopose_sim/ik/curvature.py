@@ -25,6 +25,7 @@ def noise_variances(p, coordinates, targets, visible, weights, goals, goal_weigh
     """
     variances = np.empty(coordinates.shape)
     seen = np.empty(len(weights))
+    pull = np.empty(p.n_free)
     damping = np.empty(p.n_free)
     for t in range(len(coordinates)):
         total = squares = 0.0
@@ -32,12 +33,16 @@ def noise_variances(p, coordinates, targets, visible, weights, goals, goal_weigh
             seen[m] = weights[m] if visible[t, m] else 0.0
             total += seen[m]
             squares += seen[m] ** 2
+        for j in range(p.n_free):
+            pull[j] = goal_weight[j] * total
         goal = goals[t if len(goals) > 1 else 0]
-        cost_of(p, coordinates[t], targets[t], seen, goal, goal_weight * total, w)
-        derive(p, coordinates[t], targets[t], seen, goal, goal_weight * total, GAUSS_NEWTON, w)
+        cost_of(p, coordinates[t], targets[t], seen, goal, pull, w)
+        derive(p, coordinates[t], targets[t], seen, goal, pull, GAUSS_NEWTON, w)
         for j in range(p.n_free):
             damping[j] = _DAMPING * w.matrix[j, j] + 1e-30
-        variances[t] = inverse_diagonal(p, w.matrix, damping) * (squares / max(total, 1e-30))
+        diagonal = inverse_diagonal(p, w.matrix, damping)
+        for j in range(p.n_free):
+            variances[t, j] = diagonal[j] * squares / max(total, 1e-30)
     return variances
 
 

@@ -362,7 +362,7 @@ def slope_of(p, q, target, weights, goal, goal_weight, w):
                 w.gradient[p.pattern_free[slot]] += w.slopes[slot] * force
 
 
-@_jit
+@_internal
 def cost_of(p, q, target, weights, goal, goal_weight, w):
     """Cost at q; leaves the marker points in ``w.points``."""
     evaluate_functions(p, q, w.values, w.slopes, w.bends, w.bends_single)
@@ -374,7 +374,7 @@ def cost_of(p, q, target, weights, goal, goal_weight, w):
     return cost
 
 
-@_jit
+@_internal
 def derive(p, q, target, weights, goal, goal_weight, curved, w):
     """Gradient and lower triangle of the NEWTON or GAUSS_NEWTON matrix at the last cost_of's q.
 

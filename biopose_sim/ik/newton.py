@@ -281,7 +281,8 @@ def solve_frames(
             past[0] = frame
             continue
         if warm == OWN:
-            past[:] = -1
+            for k in range(4):
+                past[k] = -1
         previous = past[0]
         total = 0.0
         row = frame if len(targets) > 1 else 0
@@ -326,19 +327,25 @@ def solve_frames(
         for m in range(points.shape[1]):
             for i in range(3):
                 points[frame, m, i] = w.points[m, i]
-        past[1:] = past[:3].copy()
+        for k in range(3, 0, -1):
+            past[k] = past[k - 1]
         past[0] = frame
 
 
 @_jit
 def refresh_frames(p, q, targets, visible, weights, goals, goal_weight, cost, points, w):
     """Cost and marker points of each frame for the coordinates q (T, n_free), as :func:`solve_frames` leaves them."""
+    # Loops instead of array expressions and slices: they compile in a fraction of the time.
     seen = np.empty(len(weights))
+    pull = np.empty(p.n_free)
     for t in range(len(q)):
         total = 0.0
         for m in range(len(weights)):
             seen[m] = weights[m] if visible[t, m] else 0.0
             total += seen[m]
-        goal = goals[t if len(goals) > 1 else 0]
-        cost[t] = cost_of(p, q[t], targets[t], seen, goal, goal_weight * total, w)
-        points[t] = w.points
+        for j in range(p.n_free):
+            pull[j] = goal_weight[j] * total
+        cost[t] = cost_of(p, q[t], targets[t], seen, goals[t if len(goals) > 1 else 0], pull, w)
+        for m in range(points.shape[1]):
+            for i in range(3):
+                points[t, m, i] = w.points[m, i]

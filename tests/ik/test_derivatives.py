@@ -4,11 +4,38 @@ import numpy as np
 import pytest
 import torch
 from ik_cases import MODELS, load_model, random_poses, trial_of
+from numba import njit
 
-from biopose_sim.ik.cholesky import factor, inverse_diagonal, solve_factored
-from biopose_sim.ik.kernel import GAUSS_NEWTON, NEWTON, cost_of, derive, workspace
+from biopose_sim.ik import cholesky, kernel
+from biopose_sim.ik.kernel import GAUSS_NEWTON, NEWTON, workspace
 from biopose_sim.ik.solver import problem_of
 from biopose_sim.ik.types import CoordinateTarget, IKConfig
+
+
+# The package's kernels are called by compiled code only, without the wrappers that Python needs.
+@njit
+def cost_of(p, q, target, weights, goal, goal_weight, w):
+    return kernel.cost_of(p, q, target, weights, goal, goal_weight, w)
+
+
+@njit
+def derive(p, q, target, weights, goal, goal_weight, curved, w):
+    kernel.derive(p, q, target, weights, goal, goal_weight, curved, w)
+
+
+@njit
+def factor(p, matrix, active, damping, lower):
+    return cholesky.factor(p, matrix, active, damping, lower)
+
+
+@njit
+def solve_factored(p, lower, right):
+    cholesky.solve_factored(p, lower, right)
+
+
+@njit
+def inverse_diagonal(p, matrix, damping):
+    return cholesky.inverse_diagonal(p, matrix, damping)
 
 
 def _problem(model):
