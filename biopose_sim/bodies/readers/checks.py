@@ -26,10 +26,10 @@ _SMALLEST_BODY, _LARGEST_BODY = 0.3, 3.5
 
 
 def text_of(value: Any) -> str:
-    """Return text that may be stored as str, bytes, or an array of one of them."""
+    """Return text that may be stored as str, bytes, or an array of one of them, in one line."""
     array = np.asarray(value)
     item = array.reshape(-1)[0] if array.size == 1 else value
-    return item.decode("utf-8", "replace").strip() if isinstance(item, bytes) else str(item).strip()
+    return " ".join((item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)).split())
 
 
 def gender_of(source: Source, value: Any) -> str:

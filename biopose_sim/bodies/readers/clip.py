@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,6 +83,22 @@ class Clip:
     span: tuple[int, int] | None = None
     camera: bool = False
     notes: list[str] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def layout_of(source: Path, what: str) -> Iterator[None]:
+    """Say in one line that a file which looks like ``what`` holds something else where that is what a reader trips on.
+
+    The values that matter are checked one by one; this is for the rest: a number in place of a list, and the like.
+
+    Raises:
+        InputError: an error that values of a wrong kind cause inside the block.
+    """
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0][:160]
+        raise InputError(source, f"looks like {what} but does not have its layout ({reason})") from error
 
 
 def finish(clip: Clip, options: Options) -> BodySequence:

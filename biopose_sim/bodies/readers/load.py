@@ -10,7 +10,7 @@ from ...io.notice import listed
 from ..types import BodySequence
 from ..upright import Upright
 from . import amass, bedlam, mesh, movi, own, phalp, smplx_video, wham
-from .clip import Format, Options, Track, choose
+from .clip import Format, Options, Track, choose, layout_of
 from .content import Content, open_content
 
 FORMATS: tuple[Format, ...] = (
@@ -60,8 +60,9 @@ def load(
     """
     content = open_content(path)
     known = _format(content)
-    found = known.tracks(content)
-    return known.read(content, choose(content.path, found, track, action), Options(fps, frame, upright))
+    with layout_of(content.path, known.name):
+        found = known.tracks(content)
+        return known.read(content, choose(content.path, found, track, action), Options(fps, frame, upright))
 
 
 def load_all(
@@ -70,10 +71,11 @@ def load_all(
     """Read everybody (every action) in a file; arguments and errors as in `load`."""
     content = open_content(path)
     known = _format(content)
-    found = known.tracks(content)
-    if not found:
-        raise InputError(content.path, "no person is seen in any frame")
-    return [known.read(content, one, Options(fps, frame, upright)) for one in found]
+    with layout_of(content.path, known.name):
+        found = known.tracks(content)
+        if not found:
+            raise InputError(content.path, "no person is seen in any frame")
+        return [known.read(content, one, Options(fps, frame, upright)) for one in found]
 
 
 def tracks(path: str | Path) -> list[Track]:
@@ -83,7 +85,9 @@ def tracks(path: str | Path) -> list[Track]:
         InputError: as `load` for a file that cannot be read.
     """
     content = open_content(path)
-    return _format(content).tracks(content)
+    known = _format(content)
+    with layout_of(content.path, known.name):
+        return known.tracks(content)
 
 
 def _format(content: Content) -> Format:

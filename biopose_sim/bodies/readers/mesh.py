@@ -34,7 +34,8 @@ def _images(content: Content) -> list[tuple[int, list[Mapping[str, Any]]]] | Non
     if isinstance(data, Mapping) and "pred_vertices" not in data:
         opened = [(_number(str(name), i), _people(value)) for i, (name, value) in enumerate(data.items())]
     else:
-        items = list(data) if isinstance(data, list | tuple | np.ndarray) else [data]
+        items = list(np.atleast_1d(data)) if isinstance(data, np.ndarray) else data
+        items = list(items) if isinstance(items, list | tuple) else [items]
         one_image = bool(items) and all(isinstance(item, Mapping) for item in items)
         opened = [(0, _people(items))] if one_image else [(i, _people(item)) for i, item in enumerate(items)]
     found = [(number, people) for number, people in opened if people is not None]

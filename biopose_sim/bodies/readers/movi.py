@@ -20,7 +20,7 @@ from ...errors import InputError
 from ...io.trial import Trial
 from ..types import Z_UP, BodySequence
 from .checks import betas_of, check_frames, floats, from_axis_angle, gender_of, text_of
-from .clip import Clip, Format, Options, Track, check_frame_option, choose, finish, frame_rate
+from .clip import Clip, Format, Options, Track, check_frame_option, choose, finish, frame_rate, layout_of
 from .content import Content, open_content
 
 _RATE = 120.0
@@ -62,6 +62,22 @@ def read_movi_markers(
         InputError: not such a file, no such action, actions outside the recording.
     """
     content = open_content(path)
+    with layout_of(content.path, "MoVi's markers"):
+        return _markers(content, action, track, virtual)
+
+
+def actions(path: str | Path) -> list[Action]:
+    """Return the actions of ``F_v3d_Subject_N.mat`` in their order.
+
+    Raises:
+        InputError: not such a file, or cuts that do not fit its frames.
+    """
+    content = open_content(path)
+    with layout_of(content.path, "MoVi's markers"):
+        return _actions(content)
+
+
+def _markers(content: Content, action: str | None, track: str | int | None, virtual: bool) -> Trial:
     move = _session(content)
     what = "virtualMarkerLocation" if virtual else "markerLocation"
     if what not in move:
@@ -71,7 +87,7 @@ def read_movi_markers(
     names = _marker_names(content.path, move, virtual, points.shape[1])
     first, last, name = 0, len(points) - 1, content.path.stem
     if action is not None or track is not None:
-        found = actions(content)
+        found = _actions(content)
         chosen = found[int(choose(content.path, _action_tracks(found), track, action).key) - 1]
         (first, last), name = chosen.mocap, f"{name}_{chosen.name}"
     cut = points[first : last + 1]
@@ -82,13 +98,7 @@ def read_movi_markers(
     return Trial.checked(name, time, ground, names, source=content.path, nominal_rate=_RATE)
 
 
-def actions(path: str | Path | Content) -> list[Action]:
-    """Return the actions of ``F_v3d_Subject_N.mat`` in their order.
-
-    Raises:
-        InputError: not such a file, or cuts that do not fit its frames.
-    """
-    content = path if isinstance(path, Content) else open_content(path)
+def _actions(content: Content) -> list[Action]:
     move = _session(content)
     n_frames = len(np.asarray(move.get("markerLocation", move.get("virtualMarkerLocation", ()))))
     names = [text_of(name) for name in np.atleast_1d(move.get("motions_list", ()))]

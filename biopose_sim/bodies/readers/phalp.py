@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import InputError
 from ..types import LEVEL_CAMERA, BodySequence
-from .checks import betas_of, floats, from_matrices
+from .checks import betas_of, floats, from_matrices, text_of
 from .clip import Clip, Format, Options, Track, check_frame_option, finish, frame_rate
 from .content import Content
 
@@ -40,7 +40,7 @@ def _observed(content: Content) -> Iterator[tuple[str, int, Mapping[str, Any], A
             raise InputError(content.path, f"frame '{key}' has lists of different lengths ({lengths})")
         known: set[str] = set()
         for person, since, smpl, camera in zip(frame["tid"], frame["tracked_time"], frame["smpl"], cameras):
-            name = str(person)
+            name = text_of(person)
             if since == 0 and name not in known:
                 known.add(name)
                 yield name, int(frame.get("time", number)), smpl, camera

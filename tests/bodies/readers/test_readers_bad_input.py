@@ -1,12 +1,14 @@
 """Motion files that cannot be: one line each, with the file, what is wrong and what would be right."""
 
-import joblib
 import numpy as np
 import pytest
 import tiny_files as tiny
 
 import biopose_sim.bodies as bodies
 from biopose_sim.errors import InputError
+
+joblib = pytest.importorskip("joblib")
+
 
 N = tiny.T
 
@@ -120,6 +122,15 @@ def test_wham(tmp_path, change, says):
     joblib.dump({0: {**tiny.wham_person(np.arange(3), mesh=False), **change}}, tmp_path / "w.pkl")
     with pytest.raises(InputError, match=says):
         bodies.load(tmp_path / "w.pkl", fps=30)
+
+
+@pytest.mark.parametrize(
+    "change", [{"frame_ids": None}, {"frame_ids": 5}, {"betas": {}}, {"trans": "far"}, {"pose": 1j}]
+)
+def test_values_of_another_kind(tmp_path, change):
+    joblib.dump({0: {**tiny.wham_person(np.arange(3), mesh=False), **change}}, tmp_path / "w.pkl")
+    with pytest.raises(InputError, match=r"w\.pkl"):
+        bodies.load(tmp_path / "w.pkl", fps=30, frame="camera")
 
 
 def test_frames_out_of_order_are_sorted(tmp_path):

@@ -4,7 +4,6 @@ import pickle
 from dataclasses import fields
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 import tiny_files as tiny
@@ -13,6 +12,8 @@ from scipy.spatial.transform import Rotation
 import biopose_sim.bodies as bodies
 from biopose_sim.bodies.types import ANNY_AXES, Z_UP, BodySequence
 from biopose_sim.errors import InputError
+
+joblib = pytest.importorskip("joblib")
 
 
 def images(n=3):

@@ -6,7 +6,6 @@ import pickle
 import subprocess
 import zipfile
 
-import joblib
 import numpy as np
 import pytest
 import tiny_files as tiny
@@ -14,6 +13,8 @@ import tiny_files as tiny
 import biopose_sim.bodies as bodies
 from biopose_sim.bodies.readers import Inert, load_pickle
 from biopose_sim.errors import InputError
+
+joblib = pytest.importorskip("joblib")
 
 
 class Evil:

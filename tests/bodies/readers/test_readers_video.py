@@ -1,6 +1,5 @@
 """Results of video tools: people, frames that are missing or predicted, the camera's and the world's axes."""
 
-import joblib
 import numpy as np
 import pytest
 import tiny_files as tiny
@@ -9,6 +8,8 @@ from test_readers_datasets import vectors
 
 import biopose_sim.bodies as bodies
 from biopose_sim.errors import InputError
+
+joblib = pytest.importorskip("joblib")
 
 
 @pytest.fixture
