@@ -79,7 +79,7 @@ def _body(name: str, folder: Path) -> Body:
 def _parameters(body: Body, frames: int) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
     count = len(body.parents)
-    rotations = torch.linalg.qr(torch.randn(frames, count, 3, 3, generator=generator))[0]
+    rotations = torch.linalg.qr(torch.randn(frames, count, 3, 3, generator=generator))[0].contiguous()
     shape = torch.full((6,), 0.7) if body.name == "anny" else torch.randn(10, generator=generator)
     return rotations, torch.randn(frames, 3, generator=generator), shape
 

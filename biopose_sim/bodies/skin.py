@@ -25,7 +25,7 @@ Convention = Literal["parent", "world"]
 # Frames that are skinned together: their intermediate arrays stay in the cache of a processor core.
 CHUNK = 256
 # Numbers of the intermediate arrays of a chunk, so that whole meshes do not fill the memory.
-_CHUNK_NUMBERS = 16_000_000
+_CHUNK_NUMBERS = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,12 +152,14 @@ def evaluate(table: PointTable, rotations: Tensor, translation: Tensor, shape: T
     one_shape = shape.numel() == shape.shape[-1]
     count = shape.shape[-1]
     flat_shape = shape.reshape(1, -1) if one_shape else shape.expand(*batch, count).reshape(-1, count)
-    ready = _shaped(table, flat_shape) if one_shape else None
+    # The matrix of one shape pays off once there are more frames than vertices.
+    worthwhile = len(flat_rotations) >= table.rest.shape[1]
+    ready = _shaped(table, flat_shape, worthwhile) if one_shape else None
     size = max(1, min(CHUNK, _CHUNK_NUMBERS // (12 * max(table.rest.shape[1], 1))))
     parts = [
         _evaluate_chunk(
             table,
-            flat_rotations[start : start + size],
+            flat_rotations[start : start + size].contiguous(),
             flat_translation[start : start + size],
             ready if ready is not None else _shaped(table, flat_shape[start : start + size]),
         )
@@ -179,11 +181,11 @@ class _Shaped:
     skin: Tensor | None
 
 
-def _shaped(table: PointTable, shape: Tensor) -> _Shaped:
+def _shaped(table: PointTable, shape: Tensor, worthwhile: bool = False) -> _Shaped:
     count = shape.shape[1]
     vertices = table.rest + _along(table.shape_directions[:, :, :count], shape)
     joints = table.rest_joints + _along(table.joint_directions[:, :, :count], shape)
-    fixed = len(shape) == 1 and table.pose_directions is None
+    fixed = worthwhile and table.pose_directions is None
     return _Shaped(vertices, joints, _skin_matrix(table, vertices[0], joints[0]) if fixed else None)
 
 

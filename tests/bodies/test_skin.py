@@ -74,13 +74,15 @@ def one_frame(t, rotations, translation, shape):
 def test_evaluate_follows_the_definition(convention, posed, combine, one_shape, monkeypatch):
     monkeypatch.setattr(skin, "CHUNK", 3)
     t = table(convention, posed=posed, combine=combine)
-    rotations, translation, shape = inputs(7)
+    rotations, translation, shape = inputs(8)
     shape = shape[0] if one_shape else shape
     points, joints = evaluate(t, rotations, translation, shape)
-    for frame in range(7):
+    for frame in range(8):
         expected = one_frame(t, rotations[frame], translation[frame], shape if one_shape else shape[frame])
         torch.testing.assert_close(points[frame], expected[0])
         torch.testing.assert_close(joints[frame], expected[1])
+    few, _ = evaluate(t, rotations[:2], translation[:2], shape if one_shape else shape[:2])
+    torch.testing.assert_close(few, points[:2])
 
 
 @pytest.mark.parametrize(("convention", "posed"), [("parent", True), ("world", False)])
@@ -120,12 +122,12 @@ def test_fewer_shape_coefficients_leave_the_others_zero():
 @pytest.mark.parametrize("posed", [True, False])
 def test_a_frame_that_is_not_a_number_spoils_no_other(posed):
     t = table(posed=posed)
-    rotations, translation, shape = inputs()
+    rotations, translation, shape = inputs(8)
     expected, _ = evaluate(t, rotations, translation, shape[0])
     rotations[1] = torch.nan
     points, _ = evaluate(t, rotations, translation, shape[0])
     assert points[1].isnan().all()
-    torch.testing.assert_close(points[[0, 2, 3]], expected[[0, 2, 3]])
+    torch.testing.assert_close(points[[0, *range(2, 8)]], expected[[0, *range(2, 8)]])
 
 
 def test_float32_stays_float32():
