@@ -131,6 +131,8 @@ def finish(clip: Clip, options: Options) -> BodySequence:
     take = rows[newest]
     if clip.span is None and not seen.all():
         clip.notes.append(f"The person is not seen in {int((~seen).sum())} of {len(grid)} frames.")
+    if clip.shape.ndim == 2 and np.ptp(clip.shape[rows], axis=0).max(initial=0.0) > 0:
+        clip.notes.append("The shape of the body changes from frame to frame.")
     sequence = BodySequence(
         name=clip.name,
         body=clip.body,

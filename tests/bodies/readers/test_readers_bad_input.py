@@ -53,7 +53,9 @@ def test_frames_with_nan_are_not_seen(tmp_path):
 
 def test_betas_of_every_frame_are_kept(tmp_path):
     betas = tiny.rng(9).normal(size=(N, 10))
-    np.testing.assert_array_equal(bodies.load(tiny.amass(tmp_path / "a_poses.npz", betas=betas)).shape, betas)
+    sequence = bodies.load(tiny.amass(tmp_path / "a_poses.npz", betas=betas))
+    np.testing.assert_array_equal(sequence.shape, betas)
+    assert "The shape of the body changes from frame to frame." in sequence.assumptions
 
 
 def test_a_shape_file_holds_no_motion(tmp_path):
