@@ -95,7 +95,7 @@ def _mesh_in_world(
     joint = np.nanmedian(vertices[:, _PELVIS].mean(axis=1) - camera_translation, axis=0)
     turn = root @ np.swapaxes(camera_root, 1, 2)
     centred = vertices - (joint + camera_translation)[:, None]
-    return centred @ np.swapaxes(turn, 1, 2) + (joint + translation)[:, None]
+    return (centred @ np.swapaxes(turn, 1, 2) + (joint + translation)[:, None]).astype(vertices.dtype)
 
 
 FORMATS = (Format("WHAM", _matches, _tracks, _read),)
