@@ -1,8 +1,9 @@
 """Any BVH motion on any Anny body: joint rotations, root path, floor, feet.
 
 The steps: rotations of the joints in the world (`retarget_source`), rotations of Anny's bones (`retarget_pose`), the
-root's path scaled by the ratio of leg lengths, ankles on the source's scaled paths, the floor levelled (`floor`), toes
-bent and soles put on the floor (`retarget_feet`). Everything is done for all frames at once.
+root's path scaled by the ratio of leg lengths, ankles on the source's scaled paths, the path fitted to the steps
+(`retarget_path`), the floor levelled (`floor`), toes bent and soles put on the floor (`retarget_feet`). Everything is
+done for all frames at once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ..errors import InputError
 from ..io.bvh import Bvh
 from .floor import Floor, fit_floor
 from .retarget_feet import move_ankle, plant, runs, stance_of
+from .retarget_path import path_share, still_feet
 from .retarget_pose import bone_rotations
 from .retarget_rig import SUFFIX, Rig, bone_heads, rig_of
 from .retarget_source import Source, source_motion
@@ -40,6 +42,7 @@ class Retargeted:
         heads: (T, B, 3) heads of the bones [m], in Anny's axes.
         floor: the floor that was found before levelling.
         scale: metres of the body per unit of the file.
+        path_share: factor by which the root's horizontal path was changed further, so that feet stand.
         world: (3, 3) rotation from the source's axes to those of the result: levelling, then heading.
     """
 
@@ -49,6 +52,7 @@ class Retargeted:
     heads: Array
     floor: Floor
     scale: float
+    path_share: float
     world: Array
 
 
@@ -73,7 +77,7 @@ def retarget(
         fps: frame rate of the result [Hz]; None keeps the file's.
         heading: angle by which the whole motion is turned about the vertical [rad].
         level_floor: whether the floor is sought and brought to z = 0.
-        plant_feet: whether toes are bent and soles put on the floor.
+        plant_feet: whether the root's path is fitted to the steps, toes are bent and soles put on the floor.
         names: joint names by part, for skeletons whose names are not known; see `retarget_names.find_joints`.
 
     Returns:
@@ -118,6 +122,10 @@ def retarget_in_detail(
     scale = _scale(source, rig)
     root = _root_path(source, rig, rotations, scale)
     _follow_ankles(source, rig, rotations, root, scale)
+    share = path_share(rig, rotations, root, rate) if plant_feet else 1.0
+    root[:, :2] = root[0, :2] + share * (root[:, :2] - root[0, :2])
+    if plant_feet:
+        root = still_feet(rig, rotations, root, rate)
     floor = Floor(0.0, 0.0, np.array([1.0, 0]), float("nan"), 0.0)
     world = np.eye(3)
     if level_floor:
@@ -141,7 +149,7 @@ def retarget_in_detail(
         source=bvh.source,
         assumptions=(*told, *source.assumptions),
     )
-    return Retargeted(sequence, rig, source, bone_heads(rig, rotations, root), floor, scale, world)
+    return Retargeted(sequence, rig, source, bone_heads(rig, rotations, root), floor, scale, share, world)
 
 
 def is_cgspeed(bvh: Bvh) -> bool:
