@@ -23,6 +23,7 @@ COMMANDS = {
     "ik": "biopose_sim.cli.ik",
     "info": "biopose_sim.cli.info",
     "model": "biopose_sim.cli.model",
+    "markers": "biopose_sim.cli.markers",
     "bench": "biopose_sim.cli.bench",
 }
 
