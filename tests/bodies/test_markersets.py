@@ -180,3 +180,15 @@ def test_a_bad_table_is_named(tmp_path, line: str, match: str):
     path.write_text(f"name,segment,x,y,z,kind,weight,description\n{line}\n")
     with pytest.raises(InputError, match=match):
         read_virtual_markers(path)
+
+
+def test_anny_vertices_lie_at_the_end_of_their_rays(on_anny: dict[str, np.ndarray]):
+    with markerset_path("anny").open(encoding="utf-8") as stream:
+        sources = {row["name"]: row["source"] for row in csv.DictReader(stream)}
+    rays = {name: text.split("ray ")[1].split(" along ") for name, text in sources.items() if "ray" in text}
+    assert len(rays) + len(PAIRS) == len(MARKERS)
+    for name, (start, way) in rays.items():
+        direction = np.array([float(value) for value in way.split()])
+        reach = on_anny[name] - [float(value) for value in start.split()]
+        assert np.linalg.norm(np.cross(reach, direction)) < 0.03, name  # [m] beside the ray
+        assert reach @ direction > 0.0, name
