@@ -42,6 +42,8 @@ NEAR_BONES = {
     "RHLX": ("toe1-2.R", 0.03),
     "RCLV": ("clavicle.R", 0.07),
 }
+# Where Anny puts the head of the root bone of its middle adult [m].
+ROOT = (0.0, -0.0116, 0.0754)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def at_rest() -> tuple[np.ndarray, dict[str, np.ndarray]]:
     values = {"age": 0.7, "height": 0.365}
     shape = torch.tensor([values.get(name, 0.5) for name in PHENOTYPES], dtype=torch.float64)
     still = torch.eye(3, dtype=torch.float64).expand(len(body.joint_names), 3, 3)
-    vertices, heads = body.vertices(still, torch.zeros(3, dtype=torch.float64), shape)
+    vertices, heads = body.vertices(still, torch.tensor(ROOT, dtype=torch.float64), shape)
     return vertices.numpy(), dict(zip(body.joint_names, heads.numpy()))
 
 
