@@ -80,7 +80,7 @@ def marker_scene(body: str = "anny", *, model_folder: str | Path | None = None) 
     corners = list(zip(points.vertices, points.weights))
     on_body = np.array([np.asarray(w) @ vertices[list(v)] for v, w in corners])
     facing = np.array([np.asarray(w) @ normals[list(v)] for v, w in corners])
-    facing /= np.linalg.norm(facing, axis=1, keepdims=True)
+    facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-12)
     on_skeleton, bones, names = _skeleton(markers)
     return MarkerScene(body, vertices, faces, normals, markers, on_body, facing, on_skeleton, bones, names)
 

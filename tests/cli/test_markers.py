@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,3 +72,14 @@ def test_each_view_shows_what_it_can_see(scene: MarkerScene):
     assert {"C7", "SACR", "LPSI", "RCAL"} <= seen["back"] - seen["front"]
     assert {"RLMAL", "RTRG"} <= seen["right side"]
     assert not {"LLMAL", "LTRG", "RMFC"} & seen["right side"]
+
+
+@pytest.mark.parametrize("body", ["smpl", "smplh", "smplx"])
+def test_bodies_of_the_users_files_are_placed(body: str, tmp_path, monkeypatch):
+    """On a made-up model file: a cloud of vertices, so only that each marker finds its place."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "bodies"))
+    from synthetic_smpl import write_npz
+
+    scene = marker_scene(body, model_folder=write_npz(tmp_path / f"{body.upper()}_NEUTRAL.npz", body))
+    assert scene.on_body.shape == scene.on_skeleton.shape == (142, 3)
+    assert np.isfinite(scene.on_body).all()
