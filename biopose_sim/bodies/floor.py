@@ -22,6 +22,8 @@ _BETTER = 1.15
 _LEAST_SPREAD = 1.5
 # Heights within this of the floor belong to it [m].
 _BAND = 0.03
+# A level this much lower than the one most feet stand on is the floor [m], if it holds such a share of its weight.
+_STEP, _FAIR_SHARE = 0.08, 0.25
 # A stance counts by the root of its number of frames up to this many, so that standing still does not outvote walking.
 _MOST_FRAMES = 120
 
@@ -94,13 +96,21 @@ def _weights(stances: NDArray[np.int64]) -> Array:
 
 
 def _densest(heights: Array, weights: Array) -> tuple[float, float]:
-    """Centre of the band of 2 cm that holds most weight, and that weight; the lower where two are nearly equal."""
+    """Height of the floor and the weight on it: the band of 2 cm that holds most.
+
+    Of stairs and the like the lowest step is taken that holds a fair share: who climbs may stand longest on top.
+    """
     order = np.argsort(heights)
     heights, total = heights[order], np.concatenate([[0.0], np.cumsum(weights[order])])
     last = np.searchsorted(heights, heights + 0.02, side="right")
     inside = total[last] - total[: len(heights)]
-    first = int(np.argmax(inside > 0.9 * inside.max()))
-    first += int(np.argmax(inside[first : last[first]]))
+    first = int(inside.argmax())
+    lower = (heights < heights[first] - _STEP) & (inside > _FAIR_SHARE * inside[first])
+    if lower.any():
+        start = int(np.argmax(lower))
+        near = heights < heights[start] + 2 * _BAND
+        near[:start] = False
+        first = int(np.where(near, inside, 0).argmax())
     return float(np.median(heights[first : last[first]])), float(inside.max())
 
 
