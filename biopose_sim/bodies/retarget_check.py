@@ -32,7 +32,7 @@ _TWISTS = {
     "shin": ("lowerleg01", "foot", "", 50.0),
 }
 # Beyond these a take is named faulty: lengths [m], shares, and a speed of turning that only jumps of the recording
-# reach [rad/s] (the fastest joints of throwers turn at some 100 rad/s for an instant, those of these takes below 20).
+# reach [rad/s] (faultless CMU takes stay below 45; only the arms of throwers are faster, for an instant).
 _MOST_SINK, _MOST_FLOAT, _LEAST_STANDING, _MOST_TWISTED, _MOST_TURNING = 0.03, 0.02, 0.05, 0.02, 60.0
 
 
