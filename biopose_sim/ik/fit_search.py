@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from biopose_sim.ik.cpu import CpuEngine, Sweep
 from biopose_sim.ik.fit_frames import FitFrames
+from biopose_sim.ik.fit_kernel import normal_equations
+from biopose_sim.ik.fit_tables import FitLayout
 from biopose_sim.ik.groups import SizePrior, make_groups
 from biopose_sim.ik.landmarks import find_landmarks
-from biopose_sim.ik.linearise import linearise
-from biopose_sim.ik.problem import IKProblem, build_problem, complete_coordinates
+from biopose_sim.ik.problem import IKProblem, build_problem, complete_coordinates, rescaled
 from biopose_sim.ik.solver import solve_all_frames
 from biopose_sim.ik.start import find_start
 from biopose_sim.ik.types import Array, IKConfig
+from biopose_sim.kinematics.fast_threads import run_parallel
 from biopose_sim.kinematics.model import OsimModel
 
 _ROUGH_SIZES = (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2)  # logarithmic
 _ROUNDS = 8  # of the search, with spreads estimated in between
+_ROUGH_TOLERANCE = 1e-3  # relative decrease of the objective that ends a round before the last
 _FIRST_INDEPENDENT = 30.0  # frames, before anything is known of their correlation
 _LARGEST_STEP = 0.2  # of a logarithmic scale
 _LEAST_SD = 1e-3  # [m]; no marker is better placed or measured than this
@@ -70,6 +74,8 @@ class FitSearch:
         self.groups = make_groups(model.body_names, config.symmetric)
         self.problem = build_problem(model, self.frames, replace(config.ik, smoothness=0.0, coordinate_targets={}))
         self.markers = self.problem.reduced.markers
+        self.layout = FitLayout(model.tree, self.markers, self.problem.reduced.free, self.groups.group)
+        self.n_threads = config.ik.threads or os.cpu_count() or 1
         self.parameters = np.zeros(3 * len(self.groups.names))
         self.offsets = np.zeros((len(self.markers), 3))
         self.size_precision = config.prior.precision(len(self.groups.names))
@@ -110,15 +116,14 @@ class FitSearch:
         """
         self._rough_size()
         history: list[float] = []
-        converged = False
         for _ in range(_ROUNDS):
-            steps, converged = self._descend()
-            history += steps
+            history += self._descend(max(self.config.tolerance, _ROUGH_TOLERANCE))[0]
             if not self._update_spreads():
                 break
-        return tuple(history), converged
+        steps, converged = self._descend(self.config.tolerance)
+        return (*history, *steps), converged
 
-    def _descend(self) -> tuple[list[float], bool]:
+    def _descend(self, tolerance: float) -> tuple[list[float], bool]:
         """Gauss-Newton steps with the present spreads; a step that makes things worse is damped."""
         n = len(self.parameters)
         history, damping = [self._solve_poses(self.parameters, self.offsets)], 0.0
@@ -138,7 +143,7 @@ class FitSearch:
             else:
                 return history, bool(np.abs(gradient).max() < 1e-2)
             history.append(value)
-            if history[-2] - value <= self.config.tolerance * value:
+            if history[-2] - value <= tolerance * value:
                 return history, True
         return history, False
 
@@ -193,7 +198,7 @@ class FitSearch:
         all_offsets = np.zeros((len(self.model.marker_names), 3))
         all_offsets[self.markers] = offsets
         scaled = self.model.scale(self.groups.scales(parameters), all_offsets)
-        return build_problem(scaled, self.frames, self.problem.config)
+        return rescaled(self.problem, scaled)
 
     def _solve_poses(self, parameters: Array, offsets: Array) -> float:
         """Find the best poses for a size; returns the objective and keeps everything."""
@@ -213,47 +218,40 @@ class FitSearch:
     def _reduced(self) -> tuple[Array, Array]:
         """Gradient and Gauss-Newton matrix in size and offsets, with the poses eliminated."""
         assert self.sweep is not None  # poses are solved before
-        scales, reduced = self.scales, self.problem.reduced
-        q = complete_coordinates(self.model, reduced, self.sweep.coordinates)
-        lin = linearise(self.model.tree, q, scales, self.offsets, self.markers, reduced.free)
+        problem, n_size = self.problem, len(self.parameters)
+        values, slopes = self.layout.motion(complete_coordinates(self.model, problem.reduced, self.sweep.coordinates))
+        targets = np.where(problem.visible[:, :, None], problem.targets, 0.0)
         n_frames, n_markers = self.weights.shape
-        n_size, n_offsets = len(self.parameters), 3 * n_markers
-        root = np.sqrt(self.weights)[:, :, None]
-        residual = np.where(self.problem.visible[:, :, None], lin.markers - self.problem.targets, 0.0) * root
-        by_size = self.groups.gather(lin.by_scale, scales) * root[..., None]
-        by_pose = lin.by_coordinate * root[..., None] * ~self._held()[:, None, None, :]
-        by_offset = lin.rotations * root[..., None]
-        gradient = np.zeros(n_size + n_offsets)
-        hessian = np.zeros((len(gradient), len(gradient)))
-        flat_size, flat_pose = (
-            by_size.reshape(n_frames, n_offsets, -1),
-            by_pose.reshape(n_frames, n_offsets, -1),
-        )
-        gradient[:n_size] = np.einsum("fki,fk->i", flat_size, residual.reshape(n_frames, -1))
-        gradient[n_size:] = np.einsum("fmki,fmk->mi", by_offset, residual).ravel()
-        every = flat_size.reshape(-1, n_size)
-        hessian[:n_size, :n_size] = every.T @ every
-        hessian[:n_size, n_size:] = np.einsum("fmki,fmkj->imj", by_size, by_offset, optimize=True).reshape(n_size, -1)
+        n = n_size + 3 * n_markers
+        half = np.empty((n_frames, len(problem.reduced.free), n + 1), dtype=np.float32)
+        n_parts = min(self.n_threads, n_frames)
+        bounds = np.linspace(0, n_frames, n_parts + 1).astype(int)
+        gradients = np.zeros((n_parts, n))
+        sizes, mixed = np.zeros((n_parts, n_size, n_size)), np.zeros((n_parts, n_size, 3 * n_markers))
+        held, scales = self._held(), self.scales
+
+        def add_up(k: int) -> None:
+            normal_equations(
+                self.layout.tables, values, slopes, scales, self.offsets, targets, self.weights, held,
+                bounds[k], bounds[k + 1], half, gradients[k], sizes[k], mixed[k],
+            )  # fmt: skip
+
+        run_parallel(add_up, n_parts, self.n_threads)
+        rows = half.reshape(-1, n + 1)
+        removed = rows.T @ rows
+        gradient = gradients.sum(axis=0) - removed[:-1, -1]
+        hessian = -removed[:-1, :-1].astype(np.float64)
+        lower = sizes.sum(axis=0)
+        hessian[:n_size, :n_size] += lower + np.tril(lower, -1).T
+        hessian[:n_size, n_size:] += mixed.sum(axis=0)
         hessian[n_size:, :n_size] = hessian[:n_size, n_size:].T
         # An offset turns with its body, so offsets of one marker do not mix and all frames add up.
-        hessian[range(n_size, len(gradient)), range(n_size, len(gradient))] = np.repeat(self.weights.sum(axis=0), 3)
-        transposed = flat_pose.transpose(0, 2, 1)
-        inner = transposed @ flat_pose
-        diagonal = np.einsum("fii->fi", inner)
-        diagonal += 1e-9 * diagonal.max(axis=1, keepdims=True) + 1e-12
-        cross_offset = np.einsum("fmkp,fmki->fpmi", by_pose, by_offset, optimize=True).reshape(n_frames, -1, n_offsets)
-        cross = np.concatenate([transposed @ flat_size, cross_offset], axis=2)
-        right = transposed @ residual.reshape(n_frames, -1, 1)
-        half = np.linalg.solve(np.linalg.cholesky(inner), np.concatenate([cross, right], axis=2))
-        half = half.reshape(-1, half.shape[2])
-        removed = half.T @ half
-        hessian -= removed[:-1, :-1]
-        gradient -= removed[:-1, -1]
+        own = np.repeat(self.weights.sum(axis=0) + self.offset_precision[:, 0], 3)
+        hessian[range(n_size, n), range(n_size, n)] += own
         _, wall_gradient, wall_hessian = self.config.prior.wall(self.parameters)
         gradient[:n_size] += self.size_precision @ self.parameters + wall_gradient
         hessian[:n_size, :n_size] += self.size_precision + wall_hessian
         gradient[n_size:] += (self.offset_precision * self.offsets).ravel()
-        hessian[n_size:, n_size:] += np.diag(np.repeat(self.offset_precision[:, 0], 3))
         return gradient, hessian
 
     def _held(self) -> np.ndarray:

@@ -113,6 +113,15 @@ def build_problem(model: OsimModel, trial: Trial, config: IKConfig) -> IKProblem
     )
 
 
+def rescaled(problem: IKProblem, model: OsimModel) -> IKProblem:
+    """The same problem for a model that differs only in size and marker places."""
+    tree, reduced = model.tree, problem.reduced
+    free = np.zeros(len(tree.locked), dtype=bool)
+    free[reduced.free] = True
+    new = reduce_problem(tree, [int(m) for m in reduced.markers], free, tree.defaults)
+    return replace(problem, model=model, reduced=new)
+
+
 def _check_names(model: OsimModel, config: IKConfig) -> None:
     for name in (*config.coordinate_targets, *config.free):
         if name not in model.coordinate_names:
