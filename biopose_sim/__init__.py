@@ -23,7 +23,7 @@ _PUBLIC = {
     "fit": "biopose_sim.ik.fit",
     "export_osim": "biopose_sim.osim.writer",
 }
-_MODULES = ("io", "ik", "kinematics", "osim", "viz")
+_MODULES = ("bodies", "io", "ik", "kinematics", "osim", "viz")
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 

@@ -10,6 +10,7 @@ import biopose_sim as bp
 
 NAMES = {
     "__version__",
+    "bodies",
     "BioposeError",
     "FitConfig",
     "FitResult",
@@ -42,6 +43,10 @@ SIGNATURES = {
     "io.read_mot": "path motion_types=",
     "io.write_mot": "path motion in_degrees=",
     "io.read_sto": "path *unique=",
+    "bodies.load": "path *fps= *track= *frame= *upright= *action=",
+    "bodies.load_all": "path *fps= *frame= *upright=",
+    "bodies.tracks": "path",
+    "bodies.save_sequence": "sequence path",
     "viz.write_report": "path *title *model *results *trials= *truth= *scales= *true_scales= *notes=",
 }
 FIELDS = {
@@ -49,6 +54,8 @@ FIELDS = {
     "max_iterations tolerance threads engine device",
     "KinematicsResult": "name time coordinates coordinate_names motion_types marker_names marker_weights model_markers "
     "marker_errors converged iterations sensitivity free warnings",
+    "bodies.BodySequence": "name body time rotations translation shape gender to_ground seen vertices topology "
+    "source assumptions",
     "Trial": "name time markers marker_names source nominal_rate force_plates analog",
 }
 
