@@ -13,6 +13,7 @@ from biopose_sim.ik.types import Array, BoolArray
 _GOOD_FIT = 0.03  # weighted rms marker distance [m] below which a pose is believed at once
 _FINE_FIT = 0.004  # above which other poses of the joints are tried
 _FULL_TRIES = 4
+_FEW_TURNS, _MANY_TURNS = 4, 24  # of the orientations that are looked at, how many are refined
 _RANDOM_TRIES, _FEW_RANDOM_TRIES = 12, 6
 _STATIC_FRAMES, _STATIC_TRIES = 5, 200  # so short a recording has no other frames to mend a wrong one from
 
@@ -38,8 +39,8 @@ def find_start(engine: CpuEngine, frame: int) -> tuple[Array, float]:
     root = root_columns(engine.program)
     good = 0.5 * total * _GOOD_FIT**2
     best, best_cost = rest, np.inf
-    for seeds in (_few_turns(engine, rest, root), _many_turns(engine, rest, root)):
-        roots = engine.solve_starts(_placed(engine, seeds, frame, root), frame, movable=root)
+    for seeds, most in ((_few_turns(engine, rest, root), _FEW_TURNS), (_many_turns(engine, rest, root), _MANY_TURNS)):
+        roots = engine.solve_starts(_placed(engine, seeds, frame, root)[:most], frame, movable=root)
         for row in _distinct(roots.coordinates, roots.cost)[:_FULL_TRIES]:
             q, cost = _best(engine, roots.coordinates[row][None], frame)
             if cost < best_cost:
@@ -96,7 +97,7 @@ def _many_turns(engine: CpuEngine, rest: Array, root: BoolArray) -> Array:
 
 
 def _placed(engine: CpuEngine, seeds: Array, frame: int, root: BoolArray) -> Array:
-    """Move the root's translations so that the centroids of model and measured markers agree."""
+    """Move the root's translations so that the centroids of model and measured markers agree; the best fit first."""
     moving = [int(j) for j in np.flatnonzero(root & ~engine.problem.rotational)]
     seen = engine.problem.visible[frame]
     if not moving or not seen.any():
@@ -112,7 +113,8 @@ def _placed(engine: CpuEngine, seeds: Array, frame: int, root: BoolArray) -> Arr
     base, directions = centroids[: len(seeds)], centroids[len(seeds) :] - centroids[0]
     change = np.linalg.lstsq(directions.T, (measured - base).T, rcond=None)[0]
     placed[:, moving] += change.T
-    return placed
+    off = points[: len(seeds), seen] - base[:, None] - (engine.problem.targets[frame][seen] - measured)
+    return placed[np.argsort((off**2).sum(axis=2) @ engine.problem.weights[seen], kind="stable")]
 
 
 def _distinct(coordinates: Array, cost: Array) -> list[int]:
