@@ -22,7 +22,7 @@ ROOMS = {
     "bodies": {"io"},
     "kinematics": {"io", "osim"},
     "ik": {"io", "osim", "kinematics"},
-    "synthetic": {"io", "osim", "kinematics"},
+    "synthetic": {"io", "osim", "kinematics", "bodies"},
     "viz": {"io", "osim", "kinematics", "ik", "bodies"},
     "ik_pipeline": {"io", "osim", "kinematics", "ik", "bodies"},
     "cli": {"io", "osim", "kinematics", "ik", "bodies", "synthetic", "viz", "ik_pipeline"},

@@ -1,4 +1,4 @@
-"""``biopose demo``: a walking person, measured by noisy markers, and what comes back from them."""
+"""``biopose demo``: a walking body mesh, measured by noisy markers, and what comes back from them."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ from biopose_sim.cli import options
 )
 @click.option("--check/--no-check", default=True, show_default=True, help="Open the results in OpenSim.")
 def command(output: Path, **wishes: Any) -> None:
-    """Make a person of random size who walks, record markers with noise and gaps, and fit them.
+    """Make a random adult body that walks, record its virtual markers with noise and gaps, and fit them.
 
-    Writes the recordings (.trc) and all that 'biopose fit' writes, with figures (.png), and prints how far
-    the result is from the known truth.
+    Writes the body's motion (.npz, for 'biopose predict'), the recordings (.trc) and all that 'biopose fit' writes,
+    with pictures (.png), and prints how far the result is from the body and from the truth of a person of known angles.
     """
     from biopose_sim.cli.showing import DemoWishes, show
 

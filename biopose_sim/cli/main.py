@@ -20,6 +20,7 @@ TERMINATED = 143  # and of one that was asked to end
 COMMANDS = {
     "demo": "biopose_sim.cli.demo",
     "fit": "biopose_sim.cli.fit",
+    "predict": "biopose_sim.cli.predict",
     "ik": "biopose_sim.cli.ik",
     "info": "biopose_sim.cli.info",
     "model": "biopose_sim.cli.model",
@@ -37,7 +38,7 @@ COMMANDS = {
 @click.version_option(__version__, prog_name="biopose")
 @click.option(DEBUG, is_flag=True, expose_value=False, help="Show where an error comes from.")
 def cli() -> None:
-    """From markers to OpenSim: scaled models (.osim) and motions (.mot)."""
+    """From markers and body meshes to OpenSim: scaled models (.osim) and motions (.mot)."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:

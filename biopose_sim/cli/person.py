@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.osim.ranges import range_notices
 from biopose_sim.osim.writer import export_osim
 from biopose_sim.paths import default_model_path
+
+if TYPE_CHECKING:
+    from biopose_sim.viz.report import Section
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +57,41 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the report says of a person whose truth is known: coordinates per trial, factors, notes."""
+class Page:
+    """What the report says besides the results: coordinates per trial and factors where they are known, notes."""
 
-    title: str
-    truth: dict[str, np.ndarray]
-    scales: np.ndarray
-    notes: Sequence[str]
+    title: str | None = None
+    truth: Mapping[str, np.ndarray] | None = None
+    scales: np.ndarray | None = None
+    notes: Sequence[str] = ()
+    sections: Sequence[Section] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paper:
+    """What is written of a person, and what the manifest says of how it was found.
+
+    Attributes:
+        command: name of the command.
+        inputs: the files that were read, the model aside.
+        model: the generic model's file.
+        ik: how the motion was solved.
+        started: when, by ``time.perf_counter`` [s].
+        symmetric: whether both sides share their size.
+        model_markers: whether the model's markers are written.
+        page: makes what the report says besides the results; None: no report.
+        more: further entries of the manifest.
+    """
+
+    command: str
+    inputs: Sequence[Path]
+    model: Path
+    ik: IKConfig
+    started: float
+    symmetric: bool = True
+    model_markers: bool = False
+    page: Callable[[], Page] | None = Page
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,7 +103,7 @@ class Run:
     seconds: float
 
 
-def fit_person(wishes: Wishes, known: Known | None = None) -> Run:
+def fit_person(wishes: Wishes) -> Run:
     """Do what ``biopose fit`` does, without a word."""
     start = time.perf_counter()
     wishes.check()
@@ -83,10 +114,20 @@ def fit_person(wishes: Wishes, known: Known | None = None) -> Run:
         config = _configuration(wishes, model, trials)
         progress(f"fitting {len(trials)} trials, {sum(t.n_frames for t in trials)} frames")
         way = _fit if wishes.scale_setup is None else _scale_by_setup
-        person = way(wishes, model, trials, config)
-        person = replace(person, warnings=(*person.warnings, *range_notices(person.model, person.results)))
+        person = with_range_notices(way(wishes, model, trials, config))
         progress("writing")
-        _write(folder, wishes, person, trials, config, model_path, start, known)
+        sources = [*wishes.trials, *wishes.files, *([] if wishes.scale_setup is None else [wishes.scale_setup])]
+        paper = Paper(
+            command="fit",
+            inputs=sources,
+            model=model_path,
+            ik=config,
+            started=start,
+            symmetric=wishes.symmetric,
+            model_markers=wishes.model_markers,
+            page=Page if wishes.report else None,
+        )
+        write_person(folder, person, trials, paper)
     return Run(person, folder.files, time.perf_counter() - start)
 
 
@@ -115,14 +156,24 @@ def _configuration(wishes: Wishes, model: OsimModel, trials: Sequence[Trial]) ->
 
 
 def _fit(wishes: Wishes, model: OsimModel, trials: Sequence[Trial], config: IKConfig) -> Person:
-    fitted = fit(model, trials, FitConfig(ik=config, symmetric=wishes.symmetric))
+    return fitted_person(model, trials, FitConfig(ik=config, symmetric=wishes.symmetric), wishes.mass)
+
+
+def fitted_person(model: OsimModel, trials: Sequence[Trial], config: FitConfig, mass: float | None) -> Person:
+    """Fit the model to the trials."""
+    fitted = fit(model, trials, config)
     how = {
         "way": "fit",
         "converged": fitted.converged,
         "scales": dict(zip(model.body_names, fitted.scales)),
         "marker_offsets_m": dict(zip(model.marker_names, fitted.marker_offsets)),
     }
-    return Person(fitted.model, fitted.scales, fitted.results, fitted.warnings, wishes.mass, how)
+    return Person(fitted.model, fitted.scales, fitted.results, fitted.warnings, mass, how)
+
+
+def with_range_notices(person: Person) -> Person:
+    """The person, warned of ranges that the written model must widen."""
+    return replace(person, warnings=(*person.warnings, *range_notices(person.model, person.results)))
 
 
 def _scale_by_setup(wishes: Wishes, model: OsimModel, trials: Sequence[Trial], config: IKConfig) -> Person:
@@ -144,48 +195,41 @@ def _scale_by_setup(wishes: Wishes, model: OsimModel, trials: Sequence[Trial], c
     return Person(scaled.model, scaled.scales, results, scaled.warnings, mass, how)
 
 
-def _write(
-    folder: ResultFolder,
-    wishes: Wishes,
-    person: Person,
-    trials: Sequence[Trial],
-    config: IKConfig,
-    model_path: Path,
-    start: float,
-    known: Known | None,
-) -> None:
+def write_person(folder: ResultFolder, person: Person, trials: Sequence[Trial], paper: Paper) -> None:
     """Write everything; OpenSim scales the model in a process of its own meanwhile."""
-    unlock = inputs.unlocked_coordinates(person.model, config)
-    target = folder.file(f"{model_path.stem}_scaled.osim")
+    unlock = inputs.unlocked_coordinates(person.model, paper.ik)
+    target = folder.file(f"{paper.model.stem}_scaled.osim")
     with ThreadPoolExecutor(max_workers=1) as pool:
         export = pool.submit(export_osim, person.model, target, mass=person.mass, unlock=unlock, motions=person.results)
-        outcome.write_motions(folder, person.results, with_markers=wishes.model_markers)
-        if wishes.report:
-            _write_page(folder.file("report.html"), person, trials, known)
+        outcome.write_motions(folder, person.results, with_markers=paper.model_markers)
+        if paper.page is not None:
+            _write_page(folder.file("report.html"), person, trials, paper.page())
         export.result()
     write_manifest(
         folder,
-        command="fit",
-        inputs=[*wishes.trials, *wishes.files, *([] if wishes.scale_setup is None else [wishes.scale_setup])],
-        model=model_path,
-        configuration={"ik": config, "symmetric": wishes.symmetric, "mass_kg": person.mass},
+        command=paper.command,
+        inputs=paper.inputs,
+        model=paper.model,
+        configuration={"ik": paper.ik, "symmetric": paper.symmetric, "mass_kg": person.mass},
         results=person.results,
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - paper.started,
         scaling=person.how,
+        **paper.more,
     )
 
 
-def _write_page(path: Path, person: Person, trials: Sequence[Trial], known: Known | None) -> None:
+def _write_page(path: Path, person: Person, trials: Sequence[Trial], page: Page) -> None:
     from biopose_sim.viz import write_report
 
     write_report(
         path,
-        title=known.title if known else outcome.title(trials),
+        title=page.title or outcome.title(trials),
         model=person.model,
         results=person.results,
         trials=trials,
-        truth=known.truth if known else None,
+        truth=page.truth,
         scales=person.scales,
-        true_scales=known.scales if known else None,
-        notes=[*person.warnings, *(known.notes if known else ())],
+        true_scales=page.scales,
+        notes=[*person.warnings, *page.notes],
+        sections=page.sections,
     )

@@ -9,21 +9,31 @@ from pathlib import Path
 import click
 import numpy as np
 
+from biopose_sim.bodies.readers import save_sequence
+from biopose_sim.cli.bodies import Recorded, recorded_person
+from biopose_sim.cli.comparison import Comparison, compare_bodies, compare_models, print_comparison
 from biopose_sim.cli.console import Progress
 from biopose_sim.cli.folder import ResultFolder
-from biopose_sim.cli.manifest import rms
-from biopose_sim.cli.person import Known, Run, Wishes, fit_person, tell
-from biopose_sim.cli.walker import Walker, make_walker, marker_errors_to_truth, segment_errors
-from biopose_sim.ik.types import KinematicsResult
+from biopose_sim.cli.person import Page, Paper, Person, Run, fitted_person, tell, with_range_notices, write_person
+from biopose_sim.cli.predicting import assumptions_of, body_section, lines_of, model_and_config
+from biopose_sim.cli.walker import RATE, BodyWalker, make_body_walker, make_walker
+from biopose_sim.ik.fit import FitConfig
+from biopose_sim.ik.types import IKConfig, KinematicsResult
 from biopose_sim.io import atomic_write, write_trc
 from biopose_sim.paths import default_model_path
+from biopose_sim.viz.report import Section
 
+WORDS = {"female": "woman", "male": "man"}
 # What the picture of angles shows: title and coordinate stem.
 PANELS = (
     ("Hip flexion", "hip_flexion"),
     ("Knee flexion", "knee_angle"),
     ("Ankle dorsiflexion", "ankle_angle"),
 )
+# Moments of the walk that are drawn: five over a stride's length of time, in the middle.
+_MOMENTS, _SPAN = 5, 0.84
+# Length of the walk of the second person [s]: long enough for the figures.
+_MODEL_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -41,73 +51,110 @@ class DemoWishes:
 def show(output: Path, wishes: DemoWishes) -> None:
     """Make the person, fit, draw, compare and print; see ``biopose demo --help``."""
     start = time.perf_counter()
-    model = default_model_path()
-    with ResultFolder(output) as folder, Progress() as progress:
+    noise, gaps = 1e-3 * wishes.noise, 1e-2 * wishes.gaps
+    ik = IKConfig(smoothness=wishes.smoothness)
+    with Progress() as progress, ResultFolder(output) as folder:
         progress("making a walking person")
-        walker = make_walker(
-            model, seed=wishes.seed, noise=1e-3 * wishes.noise, gaps=1e-2 * wishes.gaps, seconds=wishes.seconds
+        walker = make_body_walker(
+            default_model_path(), seed=wishes.seed, noise=noise, gaps=gaps, seconds=wishes.seconds
         )
+        save_sequence(walker.sequences[-1], folder.file("walk_body.npz"))
         for trial in walker.trials:
             write_trc(folder.file(f"{trial.name}.trc"), trial)
-    recordings = [output / f"{trial.name}.trc" for trial in walker.trials]
-    notes = [
-        f"The person is made up: size drawn at random (seed {wishes.seed}), normative gait, marker noise of "
-        f"{wishes.noise:g} mm per axis and {wishes.gaps:g} % of the markers missing. The truth is dashed.",
-        f"The motion is smooth by a weight of {wishes.smoothness:g}; 0 would solve each frame for itself.",
-    ]
-    known = Known("A walking person of known size and motion", walker.coordinates, walker.scales, notes)
-    fit = Wishes(trials=recordings, output=output, model=model, smoothness=wishes.smoothness)
-    run = fit_person(fit, known)
-    walk = run.person.results[-1]
-    with Progress() as progress:
-        progress("drawing")
-        pictures = _draw(output, run, walk, walker)
-        opened = _opened(progress, run, output) if wishes.check else None
-    tell(replace(run, files=[*recordings, *run.files, *pictures], seconds=time.perf_counter() - start))
-    _compare(run, walk, walker)
+        recorded = recorded_person(walker.sequences)
+        model, path, config = model_and_config(None, ik)
+        progress(f"fitting {len(walker.trials)} recordings, {sum(t.n_frames for t in walker.trials)} frames")
+        person = with_range_notices(fitted_person(model, walker.trials, config, recorded.mass))
+        body = compare_bodies(person, walker)
+        progress("comparing with a person whose every angle is known")
+        known = _known_person(wishes, noise, gaps, ik)
+        progress("drawing and writing")
+        said = {"person": (*_notes(wishes, walker), *assumptions_of(recorded, None)["person"])}
+        paper = Paper(
+            command="demo",
+            inputs=[],
+            model=path,
+            ik=config.ik,
+            started=start,
+            page=lambda: _page(folder, person, recorded, walker, [body, known], lines_of(said)),
+            more={"assumptions": said, "comparison": {c.title: dict(c.figures) for c in (body, known)}},
+        )
+        write_person(folder, person, walker.trials, paper)
+    run = Run(person, folder.files, time.perf_counter() - start)
+    opened = None
+    if wishes.check:
+        with Progress() as progress:
+            opened = _opened(progress, output)
+    tell(replace(run, seconds=time.perf_counter() - start))
+    for comparison in (body, known):
+        print_comparison(comparison)
     if opened is not None:
-        click.echo(f"  OpenSim opens both     {opened}")
+        click.echo(f"\nOpenSim opens model and motion: {opened}")
     click.echo(f"\nOpen {output / 'report.html'}")
 
 
-def _draw(output: Path, run: Run, walk: KinematicsResult, walker: Walker) -> list[Path]:
-    """Two pictures: the skeleton, and the angles of the legs with the truth."""
-    from biopose_sim.viz import plot_angles, plot_skeleton, to_png
+def _known_person(wishes: DemoWishes, noise: float, gaps: float, ik: IKConfig) -> Comparison:
+    """The fit of a person made of the OpenSim model itself: only there are the true angles known."""
+    seconds = min(wishes.seconds, _MODEL_SECONDS)
+    walker = make_walker(default_model_path(), seed=wishes.seed, noise=noise, gaps=gaps, seconds=seconds)
+    person = fitted_person(walker.generic, walker.trials, FitConfig(ik=ik), None)
+    return compare_models(person, walker)
+
+
+def _notes(wishes: DemoWishes, walker: BodyWalker) -> tuple[str, ...]:
+    who = f"a {WORDS[walker.sex]} of {walker.stature:.2f} m"
+    return (
+        f"The person is made up: an Anny body drawn at random (seed {wishes.seed}: {who}) that walks with the project's "
+        f"own normative gait; its virtual markers were recorded with noise of {wishes.noise:g} mm per axis and "
+        f"{wishes.gaps:g} % gaps.",
+        f"The motion is smooth by a weight of {wishes.smoothness:g}; 0 would solve each frame for itself.",
+    )
+
+
+def _page(
+    folder: ResultFolder,
+    person: Person,
+    recorded: Recorded,
+    walker: BodyWalker,
+    comparisons: list[Comparison],
+    said: list[str],
+) -> Page:
+    walk = person.results[-1]
+    middle, half = len(walk.time) // 2, round(_SPAN / 2 * RATE)
+    first, last = max(middle - half, 0), min(middle + half, len(walk.time) - 1)
+    moments = {walk.name: [int(k) for k in np.linspace(first, last, _MOMENTS).round()]}
+    pictures = body_section(folder, person, recorded, walker.trials, moments)
+    angles = _angles(folder, walk, walker)
+    distances = [
+        Section(
+            comparison.title,
+            text=(comparison.note,),
+            points=tuple(f"{name}: {text}" for name, text in comparison.lines),
+            pictures=((angles, "Fitted angles and the gait that drove the body"),)
+            if comparison is comparisons[0]
+            else (),
+        )
+        for comparison in comparisons
+    ]
+    granted = Section("What this is", points=tuple(said))
+    return Page(title="A walking body, measured by markers", sections=(granted, pictures, *distances))
+
+
+def _angles(folder: ResultFolder, walk: KinematicsResult, walker: BodyWalker) -> bytes:
+    """Picture of the legs' angles with those of the gait that drove the body."""
+    from biopose_sim.viz import plot_angles, to_png
     from biopose_sim.viz.plots import Panel
 
-    trial = walker.trials[-1].select(walk.marker_names)
-    skeleton = plot_skeleton(run.person.model, walk.coordinates, time=walk.time, measured=trial.markers)
-    truth = replace(walk, coordinates=walker.coordinates[walk.name])
+    driven = replace(walk, coordinates=walker.coordinates[walk.name])
     panels = [Panel(title, (f"{stem}_r", f"{stem}_l")) for title, stem in PANELS]
-    angles = plot_angles(walk, truth, panels=panels, reference_label="truth")
-    figures = {"walk_skeleton.png": skeleton, "walk_angles.png": angles}
-    return [atomic_write(output / name, to_png(figure, colours=128)) for name, figure in figures.items()]
+    png = to_png(plot_angles(walk, driven, panels=panels, reference_label="gait that drove the body"), colours=128)
+    atomic_write(folder.file("walk_angles.png"), png)
+    return png
 
 
-def _compare(run: Run, walk: KinematicsResult, walker: Walker) -> None:
-    """Print how far the result is from the truth."""
-    from biopose_sim.viz.report_tables import angle_errors
-
-    lengths = segment_errors(run.person.model, walker.model)
-    worst = max(lengths, key=lengths.__getitem__)
-    angles, names = angle_errors(walk, walker.coordinates[walk.name])
-    means = angles.mean(axis=0)
-    click.echo("\nHow far that is from the truth:")
-    click.echo(
-        f"  segment lengths        median {100 * np.median(list(lengths.values())):.2f} %, "
-        f"worst {100 * lengths[worst]:.2f} % ({worst})"
-    )
-    click.echo(
-        f"  joint angles           mean {means.mean():.2f}° over {len(names)} angles, "
-        f"worst {means.max():.2f}° ({names[int(np.argmax(means))]})"
-    )
-    to_truth, to_measured = rms(1e3 * marker_errors_to_truth(walk, walker)), rms(1e3 * walk.marker_errors)
-    click.echo(f"  markers                {to_truth:.2f} mm RMS; {to_measured:.2f} mm from the noisy ones")
-
-
-def _opened(progress: Progress, run: Run, output: Path) -> str:
+def _opened(progress: Progress, output: Path) -> str:
     """Let OpenSim open the model and the motion; returns what it says in a few words."""
     from biopose_sim.cli.reopen import reopen
 
     progress("opening the results in OpenSim")
-    return reopen(run.files[0], output / "walk.mot").text
+    return reopen(output / f"{default_model_path().stem}_scaled.osim", output / "walk.mot").text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -73,6 +74,29 @@ def markers_from_coordinates(
     return Trial.checked(name, times, np.where(missing[:, :, None], np.nan, markers), names)
 
 
+def recorded(
+    trial: Trial, *, noise: float = 0.005, gap_fraction: float = 0.02, mean_gap: float = 0.12, seed: int | None = 0
+) -> Trial:
+    """Return what cameras would record of these markers: with noise and gaps.
+
+    Args:
+        trial: the true places.
+        noise: standard deviation per axis [m].
+        gap_fraction: share of all marker samples that are missing, as runs of frames.
+        mean_gap: mean length of a gap [s].
+        seed: of the random generator; the same seed gives the same trial.
+
+    Raises:
+        InputError: fractions or lengths that make no sense.
+    """
+    _check_amounts(f"markers of {trial.name}", noise, 0.0, gap_fraction, mean_gap)
+    rng = np.random.default_rng(seed)
+    interval = float(np.median(np.diff(trial.time))) if len(trial.time) > 1 else 1.0
+    markers = trial.markers + rng.normal(size=trial.markers.shape) * noise
+    missing = _gaps(rng, len(markers), len(trial.marker_names), gap_fraction, mean_gap / interval)
+    return replace(trial, markers=np.where(missing[:, :, None], np.nan, markers))
+
+
 def _check(
     model: OsimModel,
     q: Array,
@@ -93,6 +117,10 @@ def _check(
         if marker not in model.marker_names:
             near = near_matches(marker, model.marker_names)
             raise InputError(source, f"the model has no marker '{marker}'{near}")
+    _check_amounts(source, noise, soft_tissue, gap_fraction, mean_gap)
+
+
+def _check_amounts(source: str, noise: float, soft_tissue: float, gap_fraction: float, mean_gap: float) -> None:
     if not 0.0 <= gap_fraction < 1.0:
         raise InputError(source, f"gap_fraction is {gap_fraction}", "give a share from 0 to below 1")
     if min(noise, soft_tissue) < 0.0 or not mean_gap > 0.0:

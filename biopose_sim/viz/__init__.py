@@ -1,7 +1,8 @@
 """Figures and reports of kinematics results; pure matplotlib, no display needed.
 
 Modules: :mod:`~biopose_sim.viz.plots` (angles, marker errors, convergence), :mod:`~biopose_sim.viz.skeleton`
-(pictures of the skeleton with markers), :mod:`~biopose_sim.viz.report` (one HTML file),
+(pictures of the skeleton with markers), :mod:`~biopose_sim.viz.body` (body mesh, skeleton and markers together),
+:mod:`~biopose_sim.viz.report` (one HTML file),
 :mod:`~biopose_sim.viz.style` (the look).
 """
 
@@ -18,7 +19,9 @@ _PUBLIC = {
     "plot_convergence": "plots",
     "plot_skeleton": "skeleton",
     "draw_skeleton": "skeleton",
+    "plot_body": "body",
     "write_report": "report",
+    "Section": "report",
 }
 __all__ = sorted(_PUBLIC)
 

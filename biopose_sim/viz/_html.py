@@ -83,9 +83,14 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str
 
 def picture(figure: Figure, caption: str, dpi: int = 130) -> Html:
     """Return a figure as an inlined PNG with its caption."""
-    data = base64.b64encode(style.to_png(figure, dpi, colours=96)).decode("ascii")
-    image = f'<img alt="{html.escape(caption)}" src="data:image/png;base64,{data}">'
-    return element("figure", Html(image), element("figcaption", caption))
+    return image(style.to_png(figure, dpi, colours=96), caption)
+
+
+def image(png: bytes, caption: str) -> Html:
+    """Return a PNG, inlined, with its caption."""
+    data = base64.b64encode(png).decode("ascii")
+    tag = f'<img alt="{html.escape(caption)}" src="data:image/png;base64,{data}">'
+    return element("figure", Html(tag), element("figcaption", caption))
 
 
 def bullets(items: Iterable[object]) -> Html:

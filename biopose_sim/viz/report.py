@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -19,12 +19,29 @@ from biopose_sim.io import Trial, atomic_write
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.viz import plots, skeleton
 from biopose_sim.viz import report_tables as tables
-from biopose_sim.viz._html import Html, bullets, element, join, page, picture, table
+from biopose_sim.viz._html import Html, bullets, element, image, join, page, picture, table
 
 # So many trials get their figures; more would make the page heavy. All trials are in the tables.
 MOST_TRIALS_WITH_FIGURES = 6
 _STILL = 0.01  # [m]
 _PACKAGES = ("biopose-sim", "numpy", "torch", "matplotlib", "opensim")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report that its writer brings along.
+
+    Attributes:
+        heading: of the part.
+        text: paragraphs.
+        points: a list below them.
+        pictures: PNGs with their captions.
+    """
+
+    heading: str
+    text: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+    pictures: tuple[tuple[bytes, str], ...] = ()
 
 
 def write_report(
@@ -38,6 +55,7 @@ def write_report(
     scales: ArrayLike | None = None,
     true_scales: ArrayLike | None = None,
     notes: Sequence[str] = (),
+    sections: Sequence[Section] = (),
 ) -> Path:
     """Write the report as one self-contained HTML file, whole or not at all.
 
@@ -51,6 +69,7 @@ def write_report(
         scales: factors relative to the generic model, shape (n_bodies, 3); those of ``model`` if None.
         true_scales: the known factors, where there is a truth.
         notes: further sentences for the reader.
+        sections: further parts, shown after the table of trials.
 
     Returns:
         The path of the file.
@@ -67,6 +86,7 @@ def write_report(
         _cards(results, truths),
         _warnings(results),
         _summary(results, truths),
+        *(_section(section) for section in sections),
         _pictures(model, results, trials),
         _angles(results, truths),
         _markers(results),
@@ -149,6 +169,12 @@ def _summary(results: Sequence[KinematicsResult], truths: Sequence[Array | None]
     if any(t is not None for t in truths):
         parts += [element("h3", "Distance to the known truth"), tables.truth_table(results, truths)]
     return join(parts)
+
+
+def _section(section: Section) -> Html:
+    parts = [element("h2", section.heading), *(element("p", text) for text in section.text)]
+    parts += [bullets(section.points)] if section.points else []
+    return join(parts + [image(png, caption) for png, caption in section.pictures])
 
 
 def _with_figures(results: Sequence[KinematicsResult]) -> list[int]:

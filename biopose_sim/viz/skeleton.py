@@ -27,6 +27,7 @@ _OBLIQUE, _ABOVE = np.radians(35.0), np.radians(12.0)
 VIEWS: dict[str, Array] = {
     "side": np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
     "front": np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]),
+    "back": np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]]),
     "oblique": np.array(
         [
             [np.cos(_OBLIQUE), 0.0, -np.sin(_OBLIQUE)],
@@ -66,7 +67,7 @@ def draw_skeleton(
         axes: where to draw; :func:`plot_skeleton` sets one up with equal aspect.
         model: the (scaled) model.
         q: coordinates of one frame, shape (n_q,) [rad | m].
-        view: "side", "front" or "oblique".
+        view: "side", "front", "back" or "oblique".
         measured: measured markers of the frame, shape (M, 3) [m], drawn hollow; NaN ones are left out.
         markers: draw the model's own markers, filled.
         body_frames: draw the axes of the bodies (x red, y green, z blue, 6 cm).
@@ -75,16 +76,10 @@ def draw_skeleton(
     Raises:
         InputError: an unknown view or coordinates of another shape.
     """
-    if view not in VIEWS:
-        raise InputError("draw_skeleton", f"unknown view '{view}'", f"choose one of {', '.join(VIEWS)}")
     with torch.no_grad():
         forward = model(torch.as_tensor(np.asarray(q, dtype=float)))
         transforms, own = forward.transforms.numpy(), forward.markers.numpy()
-    camera = VIEWS[view] @ _facing(model, transforms)
-    origin = transforms[0, :3, 3] * [1.0, 0.0, 1.0]
-
-    def project(points: Array) -> Array:
-        return np.asarray((points - origin) @ camera.T) + np.array([shift, 0.0, 0.0])
+    project = projection(model, transforms, view, shift)
 
     across = [np.array([shift])]
     for bone in skeleton_bones(model):
@@ -104,6 +99,25 @@ def draw_skeleton(
         axes.scatter(points[:, 0], points[:, 1], s=15, lw=0.8, zorder=51, **hollow)
     spread = np.concatenate(across)
     return float(spread.min()), float(spread.max())
+
+
+def projection(model: OsimModel, transforms: Array, view: str, shift: float = 0.0) -> Callable[[Array], Array]:
+    """Return the function that takes points (..., 3) of the ground frame to the picture: right, up, to the viewer [m].
+
+    Args:
+        model: the model.
+        transforms: of its bodies in this frame, shape (n_bodies, 4, 4).
+        view: one of ``VIEWS``; it turns with the pelvis.
+        shift: where the root body stands across the picture [m].
+
+    Raises:
+        InputError: an unknown view.
+    """
+    if view not in VIEWS:
+        raise InputError("draw_skeleton", f"unknown view '{view}'", f"choose one of {', '.join(VIEWS)}")
+    camera = VIEWS[view] @ _facing(model, transforms)
+    origin = transforms[0, :3, 3] * [1.0, 0.0, 1.0]
+    return lambda points: np.asarray((points - origin) @ camera.T) + np.array([shift, 0.0, 0.0])
 
 
 def _facing(model: OsimModel, transforms: Array) -> Array:
@@ -162,7 +176,7 @@ def plot_skeleton(
         time: shape (T,) [s], written below the figures.
         measured: measured markers, shape (T, M, 3) [m].
         frames: which frames; five, evenly spaced over a second in the middle, if None.
-        views: of "side", "front" and "oblique".
+        views: of "side", "front", "back" and "oblique".
         body_frames: draw the axes of the bodies.
     """
     q = np.atleast_2d(np.asarray(coordinates, dtype=float))
