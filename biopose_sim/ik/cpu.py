@@ -16,6 +16,7 @@ from biopose_sim.kinematics.fast_threads import run_parallel
 
 _FRAMES_PER_THREAD = 48  # a thread's start costs as much as about so many frames
 _SENSITIVITY_FRAMES = 24
+_LOOSE = 2.0  # times the sensitivity up to which a coordinate is determined: beyond it a pull does no harm
 # Pull [m^2/rad^2] per mean squared marker distance [m^2]: noise outweighs a change of about 1/6 rad between frames,
 # so that markers without error are met exactly and 5 mm of noise on each axis gives CONTINUITY.
 _PULL_OF_MISFIT = 0.35
@@ -128,7 +129,7 @@ class CpuEngine:
         """
         p = self.problem
         if p.config.continuity is None:
-            loose = self.sensitivity(sweep.coordinates, frames) > KinematicsResult.SENSITIVITY_LIMIT
+            loose = self.sensitivity(sweep.coordinates, frames) > _LOOSE * KinematicsResult.SENSITIVITY_LIMIT
             weight = p.visible[frames] @ p.weights
             misfit = float((2.0 * sweep.cost[frames] / np.maximum(weight, 1e-30)).mean())
             pull = min(CONTINUITY, _PULL_OF_MISFIT * misfit)

@@ -15,6 +15,7 @@ _FINE_FIT = 0.004  # above which other poses of the joints are tried
 _FULL_TRIES = 4
 _FEW_TURNS, _MANY_TURNS = 4, 24  # of the orientations that are looked at, how many are refined
 _RANDOM_TRIES, _FEW_RANDOM_TRIES = 12, 6
+_FAR_MARKER, _FAR_TIMES = 0.06, 4.0  # [m], and times the median distance: a misplaced limb
 _STATIC_FRAMES, _STATIC_TRIES = 5, 200  # so short a recording has no other frames to mend a wrong one from
 
 
@@ -59,6 +60,11 @@ def find_start(engine: CpuEngine, frame: int) -> tuple[Array, float]:
         q, cost = _best(engine, _random_poses(engine, best, root, tries), frame)
         if cost < best_cost:
             best, best_cost = q, cost
+        best, best_cost = _off_limits(engine, best, best_cost, frame, root)
+        if tries < _STATIC_TRIES and _one_is_far(engine, best, frame):
+            q, cost = _best(engine, _random_poses(engine, best, root, _STATIC_TRIES), frame)
+            if cost < best_cost:
+                best, best_cost = q, cost
     return _unwound(engine, best, frame, best_cost), best_cost
 
 
@@ -74,6 +80,29 @@ def _best(engine: CpuEngine, starts: Array, frame: int) -> tuple[Array, float]:
 
 def _turning(engine: CpuEngine, root: BoolArray) -> list[int]:
     return [int(j) for j in np.flatnonzero(root & engine.problem.rotational)]
+
+
+def _off_limits(engine: CpuEngine, best: Array, best_cost: float, frame: int, root: BoolArray) -> tuple[Array, float]:
+    """Joints that ended at a limit may have turned the wrong way: try them from rest, alone and all together."""
+    problem = engine.problem
+    at_limit = np.flatnonzero(((best <= problem.low) | (best >= problem.high)) & ~root)
+    if not len(at_limit):
+        return best, best_cost
+    starts = np.repeat(best[None], len(at_limit) + 2, axis=0)
+    starts[np.arange(len(at_limit)), at_limit] = problem.start[at_limit]
+    starts[-2, at_limit] = problem.start[at_limit]
+    starts[-1, ~root] = problem.start[~root]
+    q, cost = _best(engine, starts, frame)
+    return (q, cost) if cost < best_cost else (best, best_cost)
+
+
+def _one_is_far(engine: CpuEngine, q: Array, frame: int) -> bool:
+    """Whether a marker is so much farther off than the others that a limb may be misplaced."""
+    problem, still = engine.problem, np.zeros(engine.program.n_free, dtype=bool)
+    seen = problem.visible[frame] & (problem.weights > 0.0)
+    points = engine.solve_starts(q[None], frame, movable=still).points[0]
+    distance = np.linalg.norm(points[seen] - problem.targets[frame][seen], axis=1)
+    return bool(distance.max(initial=0.0) > max(_FAR_MARKER, _FAR_TIMES * np.median(distance)))
 
 
 def _few_turns(engine: CpuEngine, rest: Array, root: BoolArray) -> Array:

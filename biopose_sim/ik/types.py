@@ -51,8 +51,8 @@ class IKConfig:
         continuity: weight [m^2/rad^2] of a pull of the joints towards the frame solved before, in the
             normalisation of ``prior``. It steadies what markers determine badly, at no cost of time and hardly any
             of fit: a joint whose markers move r m per radian lags by continuity / r^2 frames. None pulls only
-            those joints that the markers do not determine (``KinematicsResult.determined``), with up to 2e-5 and
-            less where the markers fit within millimetres; 0 pulls none.
+            those joints that the markers leave open (beyond twice the sensitivity of what is called determined),
+            with up to 2e-5 and less where the markers fit within millimetres; 0 pulls none.
         free: coordinates to move although the model locks them; the model file stays as it is.
         respect_ranges: keep clamped coordinates inside their range.
         max_iterations: per frame and start.
