@@ -104,9 +104,9 @@ def _known_person(wishes: DemoWishes, noise: float, gaps: float, ik: IKConfig) -
 def _notes(wishes: DemoWishes, walker: BodyWalker) -> tuple[str, ...]:
     who = f"a {WORDS[walker.sex]} of {walker.stature:.2f} m"
     return (
-        f"The person is made up: an Anny body drawn at random (seed {wishes.seed}: {who}) that walks with the project's "
-        f"own normative gait; its virtual markers were recorded with noise of {wishes.noise:g} mm per axis and "
-        f"{wishes.gaps:g} % gaps.",
+        f"The person is made up: an Anny body drawn at random (seed {wishes.seed}: {who}) that walks with the "
+        f"project's own normative gait; its virtual markers were recorded with noise of {wishes.noise:g} mm per axis "
+        f"and {wishes.gaps:g} % gaps.",
         f"The motion is smooth by a weight of {wishes.smoothness:g}; 0 would solve each frame for itself.",
     )
 
