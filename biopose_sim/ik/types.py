@@ -70,7 +70,7 @@ class IKConfig:
     continuity: float | None = None
     free: tuple[str, ...] = ()
     respect_ranges: bool = True
-    max_iterations: int = 60
+    max_iterations: int = 100
     tolerance: float = 1e-7
     threads: int = 0
     engine: str = "kernel"
