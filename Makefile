@@ -12,7 +12,7 @@ ONE_THREAD = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 .PHONY: help setup demo test lint rules format types clean
 
 help:
-	@echo "make demo   a walking person through everything; ends with a report to open"
+	@echo "make demo   a walking body through everything; ends with a report to open"
 	@echo "make test   the tests"
 	@echo "make lint   style and types"
 	@echo "make setup  only the environment in $(VENV)"

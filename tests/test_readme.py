@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bvh_text import bvh_text
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -35,11 +36,16 @@ def lab(tmp_path_factory):
     """A folder with the files that the README speaks of: recordings, setups."""
     from biopose_sim.cli.walker import make_walker
     from biopose_sim.io import write_trc
+    from biopose_sim.kinematics.model import OsimModel
     from biopose_sim.paths import default_model_path
+    from biopose_sim.synthetic import gait_coordinates, motion_as_bvh
 
     folder = tmp_path_factory.mktemp("lab")
     for trial in make_walker(default_model_path(), seed=2, noise=0.002, gaps=0.0, seconds=0.5).trials:
         write_trc(folder / f"{trial.name}.trc", trial)
+    generic = OsimModel.from_file(default_model_path())
+    motion = motion_as_bvh(generic, gait_coordinates(generic, 0.3, 50.0), 50.0)
+    (folder / "walk.bvh").write_text(bvh_text(motion))
     model = "subject01/biopose_fullbody_scaled.osim"
     tool = (
         f"<InverseKinematicsTool name='walk'><model_file>{model}</model_file><marker_file>walk.trc</marker_file>"
@@ -89,13 +95,21 @@ def test_commands_and_program_of_the_readme(lab):
         assert done.returncode == 0, done.stderr
         for comment in re.findall(r"# (\([\d, ]+\)).*?; (\([\d, ]+\))", block):
             assert all(shape in done.stdout for shape in comment)
-    for name in ("demo_output/report.html", "angles/walk.mot", "walk_ik.mot", "me_scaled.osim", "me.osim"):
+    for name in (
+        "walker/walk_body.mot",
+        "dancer/walk_body.png",
+        "demo_output/report.html",
+        "angles/walk.mot",
+        "walk_ik.mot",
+        "me_scaled.osim",
+        "me.osim",
+    ):
         assert (lab / name).is_file(), name
 
 
 def test_the_readme_shows_enough_commands():
     words = {line.split()[1] for block in blocks("sh") for line in block.splitlines() if line.startswith("biopose ")}
-    assert words >= {"demo", "fit", "ik", "info", "model"}
+    assert words >= {"demo", "fit", "predict", "ik", "info", "model"}
 
 
 def test_make_has_the_two_commands_and_they_set_up_everything(tmp_path):

@@ -72,8 +72,9 @@ def compare_bodies(person: Person, walker: BodyWalker) -> Comparison:
     lengths = {name: _length_error(person, walker, *ends) for name, ends in _LENGTHS.items()}
     true = walker.true_markers[walk.name].select(walk.marker_names).markers
     to_true = rms(1e3 * np.linalg.norm(walk.model_markers - true, axis=2))
-    gait = _gait_errors(walk, walker.coordinates[walk.name])
+    gait, shapes = _gait_errors(walk, walker.coordinates[walk.name])
     overall, listed = float(np.mean(list(gait.values()))), ", ".join(f"{n} {v:.1f}°" for n, v in gait.items())
+    shape = float(np.mean(list(shapes.values())))
     lines = (
         (
             "turns of segments",
@@ -83,7 +84,10 @@ def compare_bodies(person: Person, walker: BodyWalker) -> Comparison:
         ("hips and shoulders", f"{balls:.1f} mm from the body's own, which are not anatomical"),
         ("lengths", ", ".join(f"{name} {100 * error:+.1f} %" for name, error in lengths.items())),
         ("markers", f"{to_true:.2f} mm RMS; {rms(1e3 * walk.marker_errors):.2f} mm from the noisy ones"),
-        ("angles of the gait", f"{overall:.1f}° from the curves that drove the body ({listed})"),
+        (
+            "angles of the gait",
+            f"{overall:.1f}° from the curves that drove the body ({listed}); {shape:.1f}° without constant offsets",
+        ),
     )
     figures = {
         "turns_mean_deg": turned,
@@ -93,6 +97,7 @@ def compare_bodies(person: Person, walker: BodyWalker) -> Comparison:
         **{f"{name}_length_percent": 100.0 * error for name, error in lengths.items()},
         "markers_mm": to_true,
         "gait_angles_deg": overall,
+        "gait_angles_without_offsets_deg": shape,
     }
     note = (
         "Turns are those since standing, in the world. A mesh has no OpenSim angles: its legs and posture are its own, "
@@ -178,14 +183,19 @@ def _length_error(person: Person, walker: BodyWalker, start: str, end: str) -> f
     return float(np.mean(errors))
 
 
-def _gait_errors(walk: KinematicsResult, driven: Array) -> dict[str, float]:
-    """Mean absolute difference of hip, knee, ankle and elbow flexion to the gait that drove the body [deg]."""
+def _gait_errors(walk: KinematicsResult, driven: Array) -> tuple[dict[str, float], dict[str, float]]:
+    """Mean absolute difference of hip, knee, ankle and elbow flexion to the gait that drove the body [deg].
+
+    As they are, and without the mean difference of each.
+    """
     stems = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle", "elbow": "elbow_flex"}
-    found = {}
+    found, shapes = {}, {}
     for name, stem in stems.items():
         columns = [walk.coordinate_names.index(f"{stem}_{side}") for side in _SIDES]
-        found[name] = float(np.degrees(np.abs(walk.coordinates[:, columns] - driven[:, columns])).mean())
-    return found
+        apart = np.degrees(walk.coordinates[:, columns] - driven[:, columns])
+        found[name] = float(np.abs(apart).mean())
+        shapes[name] = float(np.abs(apart - apart.mean(axis=0)).mean())
+    return found, shapes
 
 
 def _transforms(person: Person, result: KinematicsResult) -> Array:

@@ -150,7 +150,7 @@ def _arrange(figure: Figure, panels: NDArray[Any], boxes: Array) -> None:
         axes.grid(visible=False)
         axes.spines[["left", "bottom"]].set_visible(False)
     width = (_ROW - 0.3) / (high - low) * float((right - left).sum())
-    figure.set_size_inches(max(width, _LEAST_WIDTH), _ROW * len(panels) + 0.3)
+    figure.set_size_inches(max(width, _LEAST_WIDTH), _ROW * len(panels) + 0.6)
 
 
 def _legend(with_markers: bool) -> list[Line2D | Patch]:
