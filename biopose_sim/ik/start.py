@@ -16,6 +16,7 @@ _FULL_TRIES = 4
 _FEW_TURNS, _MANY_TURNS = 4, 24  # of the orientations that are looked at, how many are refined
 _RANDOM_TRIES, _FEW_RANDOM_TRIES = 12, 6
 _FAR_MARKER, _FAR_TIMES = 0.06, 4.0  # [m], and times the median distance: a misplaced limb
+_BEYOND = 1.5  # [rad | m] outside its range that a joint is at most believed to be
 _STATIC_FRAMES, _STATIC_TRIES = 5, 200  # so short a recording has no other frames to mend a wrong one from
 
 
@@ -71,7 +72,14 @@ def find_start(engine: CpuEngine, frame: int) -> tuple[Array, float]:
 def _best(engine: CpuEngine, starts: Array, frame: int) -> tuple[Array, float]:
     sweep = engine.solve_starts(starts, frame)
     # Of equal fits the one nearest to rest is meant.
-    distance = np.abs(sweep.coordinates - engine.problem.start).sum(axis=1)
+    problem = engine.problem
+    distance = np.abs(sweep.coordinates - problem.start).sum(axis=1)
+    # A joint that nothing clamps may fit a little better after a whole turn.
+    ranges = problem.model.tree.ranges[problem.reduced.free]
+    beyond = np.abs(sweep.coordinates - np.clip(sweep.coordinates, ranges[:, 0], ranges[:, 1]))
+    sane = (beyond[:, ~root_columns(engine.program)] < _BEYOND).all(axis=1)
+    if sane.any():
+        sweep.cost[~sane] = np.inf
     lowest = np.nanmin(sweep.cost)
     equal = np.flatnonzero(sweep.cost <= lowest * (1.0 + 1e-6) + 1e-15)
     winner = equal[np.argmin(distance[equal])]
