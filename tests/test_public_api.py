@@ -47,7 +47,7 @@ SIGNATURES = {
     "bodies.load_all": "path *fps= *frame= *upright=",
     "bodies.tracks": "path",
     "bodies.save_sequence": "sequence path",
-    "viz.write_report": "path *title *model *results *trials= *truth= *scales= *true_scales= *notes=",
+    "viz.write_report": "path *title *model *results *trials= *truth= *scales= *true_scales= *notes= *sections=",
 }
 FIELDS = {
     "IKConfig": "weights default_weight coordinate_targets smoothness prior continuity free respect_ranges "
@@ -55,7 +55,7 @@ FIELDS = {
     "KinematicsResult": "name time coordinates coordinate_names motion_types marker_names marker_weights model_markers "
     "marker_errors converged iterations sensitivity free warnings",
     "bodies.BodySequence": "name body time rotations translation shape gender to_ground seen vertices topology "
-    "source assumptions",
+    "source assumptions relaxed_hands",
     "Trial": "name time markers marker_names source nominal_rate force_plates analog",
 }
 

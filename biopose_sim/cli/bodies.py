@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose_sim.bodies import load
-from biopose_sim.bodies.body import TOPOLOGIES, Body, body_for, mesh
+from biopose_sim.bodies.body import TOPOLOGIES, Body, body_for, mesh, one_shape
 from biopose_sim.bodies.phenotypes import DENSITY
 from biopose_sim.bodies.types import BodySequence
 from biopose_sim.bodies.upright import Upright
@@ -25,6 +25,8 @@ BVH = ".bvh"
 WAYS_UP = ("level", "body", "feet")
 # Shapes that differ by less are of one person: rounding of files.
 _SAME_SHAPE = 0.02
+# A person's volume lies between [m3]; a mesh with holes, or of a part of the body, has another.
+_VOLUMES = (0.015, 0.3)
 # Frames whose meshes are measured where a file holds meshes only.
 _MEASURED_FRAMES = 5
 _GENERIC_STATURE = {"female": 1.629, "male": 1.756, None: 1.69}
@@ -95,7 +97,7 @@ def read_person(paths: Sequence[Path], reading: Reading, body_models: Path | Non
         InputError: a file that cannot be read, motions of several people, a body model that is not there.
     """
     _check_names(paths)
-    sequences = [_one_shape(_read(path, reading)) for path in paths]
+    sequences = [one_shape(_read(path, reading)) for path in paths]
     _check_one_person(paths, sequences)
     try:
         body = _body(sequences[0], body_models)
@@ -179,19 +181,6 @@ def _adult(sex: str | None, wanted: float | None) -> tuple[Array, float]:
     return chosen, float(stature(chosen))
 
 
-def _one_shape(sequence: BodySequence) -> BodySequence:
-    """One shape where a video tool gave one per frame: a person does not change size."""
-    if sequence.shape.ndim < 2:
-        return sequence
-    seen = slice(None) if sequence.seen is None else sequence.seen
-    shapes = sequence.shape[seen]
-    shape, spread = np.median(shapes, axis=0), float(np.ptp(shapes, axis=0).max(initial=0.0))
-    said = sequence.assumptions
-    if spread > 0.0:
-        said = (*said, f"One shape is used for all frames, the median; its values vary by up to {spread:.2g}.")
-    return replace(sequence, shape=shape, assumptions=said)
-
-
 def _check_one_person(paths: Sequence[Path], sequences: Sequence[BodySequence]) -> None:
     first = sequences[0]
     remedy = f"'{paths[0].name}' is of another body; give the sequences of one person, or run each on its own"
@@ -222,9 +211,13 @@ def _body(sequence: BodySequence, body_models: Path | None) -> Body | None:
 
 
 def _volume(sequence: BodySequence, body: Body | None) -> float | None:
-    """Volume of the body [m3]: at rest, or of some frames where there are only meshes."""
-    if body is None:
-        return None
+    """Volume of the body [m3]; None where it is not known or none that a person can have."""
+    volume = 0.0 if body is None else _measured(sequence, body)
+    return volume if _VOLUMES[0] < volume < _VOLUMES[1] else None
+
+
+def _measured(sequence: BodySequence, body: Body) -> float:
+    """Volume of the mesh [m3]: at rest, or of some frames where there are only meshes."""
     if sequence.body == "mesh":
         assert sequence.vertices is not None  # what a mesh is
         seen = np.flatnonzero(np.ones(len(sequence.time)) if sequence.seen is None else sequence.seen)

@@ -17,6 +17,7 @@ from biopose_sim.cli import inputs
 from biopose_sim.cli.bodies import BVH, Reading, Recorded, parse_upright, read_person
 from biopose_sim.cli.console import Progress
 from biopose_sim.cli.folder import ResultFolder
+from biopose_sim.cli.manifest import rms
 from biopose_sim.cli.person import Page, Paper, Person, Run, fitted_person, tell, with_range_notices, write_person
 from biopose_sim.errors import InputError
 from biopose_sim.ik.fit import FitConfig
@@ -35,6 +36,8 @@ PERSON = "person"
 _MOST_PICTURES = 6
 _FEWEST_MARKERS = 10
 _MOMENTS = 5
+# Markers of a body that the model can follow lie within this of the model's, root mean square [mm].
+_FAR = 30.0
 # A person whose markers stray less than this from their mean place stands still [m].
 _STILL = 0.01
 
@@ -105,6 +108,7 @@ def predict_person(wishes: Wishes) -> Prediction:
         progress(f"fitting {len(trials)} sequences, {sum(trial.n_frames for trial in trials)} frames")
         mass = recorded.mass if wishes.mass is None else wishes.mass
         person = with_range_notices(fitted_person(model, trials, config, mass))
+        person = replace(person, warnings=(*person.warnings, *_far_off(person)))
         said = assumptions_of(recorded, wishes.mass)
         progress("writing")
         for trial in trials:
@@ -162,6 +166,15 @@ def assumptions_of(recorded: Recorded, mass: float | None) -> dict[str, tuple[st
     else:
         lines.append("The mass is that of the unscaled model: the volume of the body is not known (--mass gives it).")
     return {**said, PERSON: tuple(lines)}
+
+
+def _far_off(person: Person) -> list[str]:
+    """Warnings of sequences that the model cannot follow."""
+    found = [(result.name, 1e3 * rms(result.marker_errors)) for result in person.results]
+    hint = "is it an adult's body, upright, in metres?"
+    return [
+        f"{name}: the mesh is {far:.0f} mm (RMS) from the model's markers: {hint}" for name, far in found if far > _FAR
+    ]
 
 
 def lines_of(assumptions: Mapping[str, Sequence[str]]) -> list[str]:

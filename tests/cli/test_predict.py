@@ -130,6 +130,26 @@ def test_frames_without_the_person_are_bridged(biopose, body, tmp_path):
     assert "frames" in answer.err
 
 
+def test_a_body_that_the_model_cannot_follow_is_said(biopose, body, tmp_path):
+    """A mesh whose left and right are exchanged."""
+    walk = body.sequences[1]
+    frames = np.arange(0, 60, 12)
+    vertices = mesh(body_for(walk), walk, frames) @ walk.to_ground.T * [1.0, 1.0, -1.0]
+    np.savez(tmp_path / "mirrored.npz", vertices=vertices, fps=10.0)
+    answer = biopose("predict", tmp_path / "mirrored.npz", "-o", tmp_path / "out", "--no-report")
+    assert answer.code == 0, answer.err
+    assert "from the model's markers: is it an adult's body" in answer.err
+
+
+def test_a_model_that_was_fitted_before_fits_again(biopose, files, result, tmp_path):
+    words = ("predict", files / "walk.npz", "--model", result / MODEL, "-o", tmp_path / "out", "--no-report")
+    answer = biopose(*words, "--threads", 1)
+    assert answer.code == 0, answer.err
+    scales = json.loads((tmp_path / "out" / "manifest.json").read_text())["scaling"]["scales"]
+    assert np.abs(np.array(list(scales.values())) - 1.0).max() < 0.15
+    assert (tmp_path / "out" / "biopose_fullbody_scaled_scaled.osim").is_file()
+
+
 def test_two_bodies_are_refused(biopose, files, body, tmp_path):
     other = replace(body.sequences[1], shape=sample_adults(1, 9, "female")[0])
     path, out = save_sequence(other, tmp_path / "other.npz"), tmp_path / "out"

@@ -72,5 +72,5 @@ def test_any_tree_is_drawn(test_data: Path, name: str) -> None:
 
 
 def test_unknown_view_is_named(model: OsimModel) -> None:
-    with pytest.raises(InputError, match="unknown view 'top'; choose one of side, front, oblique"):
+    with pytest.raises(InputError, match="unknown view 'top'; choose one of side, front, back, oblique"):
         skeleton.draw_skeleton(Figure().subplots(), model, model.default_coordinates.numpy(), view="top")
