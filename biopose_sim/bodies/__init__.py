@@ -15,6 +15,7 @@ _PUBLIC = {
     "load": _READERS,
     "load_all": _READERS,
     "read_movi_markers": _READERS,
+    "one_shape": "biopose_sim.bodies.body",
     "save_sequence": _READERS,
     "tracks": _READERS,
     "turn_upright": "biopose_sim.bodies.upright",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -97,16 +98,36 @@ def body_for(sequence: BodySequence, model_folder: str | Path | None = None) -> 
     raise InputError(where, f"unknown body model '{sequence.body}'", f"there are {', '.join(TOPOLOGY_OF)}, mesh")
 
 
+def one_shape(sequence: BodySequence) -> BodySequence:
+    """Return the sequence with one shape for all frames: a person does not change size, though video tools say so.
+
+    It is the median, value by value, over the frames in which the person was seen; an assumption says how far the
+    frames differ. A sequence that has one shape comes back as it is.
+    """
+    if sequence.shape.ndim < 2:
+        return sequence
+    shapes = sequence.shape if sequence.seen is None else sequence.shape[sequence.seen]
+    spread = float(np.ptp(shapes, axis=0).max(initial=0.0))
+    said = sequence.assumptions
+    if spread > 0.0:
+        said = (*said, f"One shape is used for all frames, the median; its values vary by up to {spread:.2g}.")
+    return replace(sequence, shape=np.median(shapes, axis=0), assumptions=said)
+
+
 def sequence_tensors(
-    sequence: BodySequence, frames: slice | NDArray[np.integer], dtype: torch.dtype
+    sequence: BodySequence, body: Body, frames: slice | NDArray[np.integer], dtype: torch.dtype
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Rotations (T, J, 3, 3), translation (T, 3) and shape (S,) or (T, S) of some frames."""
     import torch
+
+    from .smpl import SmplBody
 
     one_shape = sequence.shape.ndim == 1
     arrays = sequence.rotations[frames], sequence.translation[frames]
     shape = sequence.shape if one_shape else sequence.shape[frames]
     rotations, translation, values = (torch.as_tensor(np.asarray(array), dtype=dtype) for array in (*arrays, shape))
+    if sequence.relaxed_hands and isinstance(body, SmplBody):
+        rotations = body.with_relaxed_hands(rotations)
     return rotations, translation, values
 
 
@@ -125,5 +146,6 @@ def mesh(body: Body, sequence: BodySequence, frames: NDArray[np.integer] | None 
     with torch.no_grad():
         for start in range(0, len(wanted), _MESH_CHUNK):
             part = wanted[start : start + _MESH_CHUNK]
-            out[start : start + len(part)] = body.vertices(*sequence_tensors(sequence, part, torch.float32))[0].numpy()
+            parameters = sequence_tensors(sequence, body, part, torch.float32)
+            out[start : start + len(part)] = body.vertices(*parameters)[0].numpy()
     return out

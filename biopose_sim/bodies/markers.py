@@ -183,7 +183,7 @@ def body_points(
     places: list[NDArray[np.float64]] = []
     with torch.no_grad():
         for start in range(0, len(sequence.time), _BLOCK):
-            rotations, translation, shape = sequence_tensors(sequence, slice(start, start + _BLOCK), kind)
+            rotations, translation, shape = sequence_tensors(sequence, body, slice(start, start + _BLOCK), kind)
             try:
                 block = evaluate(table, rotations, translation, body.coefficients(shape))
             except InputError as error:

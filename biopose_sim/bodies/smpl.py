@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from ..errors import InputError
 from .body import TOPOLOGY_OF
@@ -130,6 +131,22 @@ class SmplBody:
             count = shape.shape[-1] if shape.dim() else 0
             raise InputError(self.arrays.source, f"{count} betas are given", f"the file has 1 to {self.n_shape}")
         return shape
+
+    def with_relaxed_hands(self, rotations: Tensor) -> Tensor:
+        """Return the rotations of all joints, (..., J, 3, 3): hands that are left out in the file's mean pose.
+
+        Args:
+            rotations: (..., J', 3, 3) relative to the parents. Of a J' that reaches the hands, and of a file without
+                a mean pose, they come back as they are; other joints that are left out are at rest.
+        """
+        import torch
+
+        hands, given = self.arrays.hands, rotations.shape[-3]
+        if hands is None or given > len(self.parents) - len(hands):
+            return rotations
+        ends = torch.eye(3, dtype=rotations.dtype).repeat(len(self.parents) - given, 1, 1)
+        ends[-len(hands) :] = torch.from_numpy(Rotation.from_rotvec(hands).as_matrix())
+        return torch.cat([rotations, ends.expand(*rotations.shape[:-3], *ends.shape)], dim=-3)
 
     def vertices(self, rotations: Tensor, translation: Tensor, shape: Tensor) -> tuple[Tensor, Tensor]:
         """Whole mesh and joints by ``smplx.lbs.lbs``.

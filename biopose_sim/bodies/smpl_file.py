@@ -41,6 +41,8 @@ FAMILIES = {
     "smplx": Family("SMPL-X", "smpl-x.is.tue.mpg.de", 10475, 55, {20: 10, 400: 300}),
 }
 _ARRAYS = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
+# Left before right; SMPL-H and SMPL-X files have them.
+_HANDS = ("hands_meanl", "hands_meanr")
 # In the names of SMPL's files as they are downloaded.
 _SMPL_LETTERS = {"female": "f", "male": "m", "neutral": "neutral"}
 
@@ -59,6 +61,7 @@ class ModelArrays:
         weights: (V, J) skinning weights.
         parents: J indices, -1 for the root.
         faces: (F, 3) triangles.
+        hands: (30, 3) mean pose of the last 30 joints, left hand first, as axis-angle [rad]; None where there is none.
     """
 
     body: str
@@ -70,6 +73,7 @@ class ModelArrays:
     weights: NDArray[np.float64]
     parents: tuple[int, ...]
     faces: NDArray[np.int64]
+    hands: NDArray[np.float64] | None = None
 
 
 def find_model_file(body: str, gender: str, model_folder: str | Path | None = None) -> Path:
@@ -139,6 +143,7 @@ def read_model_file(path: str | Path, body: str) -> ModelArrays:
         weights=arrays["weights"],
         parents=tuple(int(parent) for parent in parents),
         faces=arrays["f"].astype(np.int64),
+        hands=_mean_hands(file, arrays),
     )
 
 
@@ -170,7 +175,7 @@ def _file_names(body: str, gender: str) -> list[str]:
 def _read_npz(file: Path) -> dict[str, Any]:
     try:
         with np.load(file, allow_pickle=False) as stored:
-            return {name: stored[name] for name in _ARRAYS if name in stored.files}
+            return {name: stored[name] for name in (*_ARRAYS, *_HANDS) if name in stored.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(file, f"cannot be read ({error})", "download the file again") from error
 
@@ -179,7 +184,7 @@ def _read_pickle(file: Path) -> dict[str, Any]:
     content = load_pickle(file, inert=("chumpy", "scipy"), encoding="latin1")
     if not isinstance(content, dict):
         raise InputError(file, f"holds a {type(content).__name__}, not a body model")
-    return {name: content[name] for name in _ARRAYS if name in content}
+    return {name: content[name] for name in (*_ARRAYS, *_HANDS) if name in content}
 
 
 def _plain(value: Any) -> Any:
@@ -198,6 +203,16 @@ def _plain(value: Any) -> Any:
     # chumpy.reordering.Select: some elements of another array, in a shape of their own.
     picked = np.asarray(_plain(state["a"])).ravel()[np.asarray(state["idxs"])]
     return picked.reshape(state["preferred_shape"]) if state.get("preferred_shape") is not None else picked
+
+
+def _mean_hands(file: Path, arrays: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64] | None:
+    if any(name not in arrays for name in _HANDS):
+        return None
+    hands = [arrays[name] for name in _HANDS]
+    if any(hand.size != 45 for hand in hands):
+        sizes = " and ".join(str(hand.size) for hand in hands)
+        raise InputError(file, f"hands_meanl and hands_meanr hold {sizes} numbers", "a hand's mean pose has 45")
+    return np.concatenate([hand.reshape(15, 3) for hand in hands])
 
 
 def _check(file: Path, family: Family, arrays: Mapping[str, NDArray[np.float64]]) -> None:

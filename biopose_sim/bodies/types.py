@@ -41,6 +41,8 @@ class BodySequence:
             ``"mhr"`` (18439, the body of SAM 3D Body).
         source: the file.
         assumptions: what was taken for granted while reading (frame rate, vertical, gender, ...), a sentence each.
+        relaxed_hands: hands that ``rotations`` leave out have the body model's mean pose (fingers bent a little), as
+            the tool's own meshes have them; else they are flat. SMPL-H and SMPL-X only.
     """
 
     name: str
@@ -56,3 +58,4 @@ class BodySequence:
     topology: str | None = None
     source: Path | None = None
     assumptions: tuple[str, ...] = ()
+    relaxed_hands: bool = False

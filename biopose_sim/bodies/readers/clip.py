@@ -66,6 +66,7 @@ class Clip:
         frames: (N,) frame numbers of the rows; frames in between were not seen.
         span: first and last frame of the recording, where it says so; else those of the rows with values.
         camera: whether the axes are those of a camera (then ``to_ground`` is found by `turn_upright`).
+        relaxed_hands: see `BodySequence`.
     """
 
     source: Path
@@ -82,6 +83,7 @@ class Clip:
     topology: str | None = None
     span: tuple[int, int] | None = None
     camera: bool = False
+    relaxed_hands: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -147,6 +149,7 @@ def finish(clip: Clip, options: Options) -> BodySequence:
         topology=clip.topology,
         source=clip.source,
         assumptions=tuple(clip.notes),
+        relaxed_hands=clip.relaxed_hands,
     )
     if clip.camera:
         return turn_upright(sequence, "level" if options.upright is None else options.upright)

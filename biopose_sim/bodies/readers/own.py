@@ -2,8 +2,9 @@
 
 Arrays (all plain, none of Python objects): ``rotations (T, J, 3, 3)``, ``translation (T, 3)``, ``phenotypes`` (Anny) or
 ``shape``, ``time (T,)`` [s] or ``fps`` [Hz]; optional ``body``, ``gender``, ``to_ground (3, 3)``, ``seen (T,)``,
-``vertices (T, V, 3)``, ``topology``, ``name``, ``recording`` (the file it was read from), ``assumptions``. A file that
-somebody else makes needs only the first four; axes are then Anny's where there are ``phenotypes``, else y up.
+``vertices (T, V, 3)``, ``topology``, ``name``, ``recording`` (the file it was read from), ``assumptions``,
+``relaxed_hands``. A file that somebody else makes needs only the first four; axes are then Anny's where there are
+``phenotypes``, else y up.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ def save_sequence(sequence: BodySequence, path: str | Path) -> Path:
     }
     optional = {"seen": sequence.seen, "vertices": sequence.vertices}
     texts = {"topology": sequence.topology, "recording": sequence.source}
+    if sequence.relaxed_hands:
+        optional["relaxed_hands"] = np.array(True)
     arrays |= {key: value for key, value in optional.items() if value is not None}
     arrays |= {key: np.array(str(value)) for key, value in texts.items() if value is not None}
     with atomic_path(target) as temporary, temporary.open("wb") as file:
@@ -144,6 +147,7 @@ def _parts(content: Content) -> dict[str, Any]:
         "translation": translation,
         "shape": _shape(content, body, len(rotations)),
         "gender": gender_of(source, data.get("gender", "neutral")),
+        "relaxed_hands": bool(np.all(data.get("relaxed_hands", False))),
         "to_ground": turn,
         "vertices": vertices,
         "topology": text_of(data["topology"]) if "topology" in data else topology,

@@ -1,7 +1,8 @@
 """SMPL-X from video: GVHMR (zju3dv/GVHMR, ``hmr4d_results.pt``) and SMPLest-X (MotrixLab/SMPLest-X, npz).
 
 Both hold root and 21 body joints as axis-angle, of the neutral body. GVHMR's ``smpl_params_global`` is upright, y up;
-``smpl_params_incam`` and SMPLest-X are in camera axes. SMPLest-X marks frames without the person with NaN.
+``smpl_params_incam`` and SMPLest-X are in camera axes. SMPLest-X marks frames without the person with NaN. Fingers are
+not stored: the tools' own meshes have relaxed hands.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from .content import Content
 # GVHMR's demo takes every video to have this rate (tools/demo/demo.py) [Hz].
 _GVHMR_RATE = 30.0
 _GVHMR = "GVHMR's result"
+# The body models of both tools are made with flat_hand_mean=False (GVHMR: hmr4d/utils/smplx_utils.py, "supermotion";
+# SMPLest-X: human_models of its code, the default of the smplx package).
+_HANDS = "The file has no fingers; the hands have the body model's mean pose, as in the tool's own meshes."
 _SMPLESTX = "SMPLest-X's result"
 _SMPLESTX_KEYS = ("betas", "global_orient", "body_poses", "transl")
 
@@ -47,7 +51,7 @@ def _read_gvhmr(content: Content, track: Track, options: Options) -> BodySequenc
     rotations = _root_and_body(content, data["global_orient"], data["body_pose"], "body_pose")
     translation = floats(source, "transl", data["transl"], (None, 3))
     same_length(source, body_pose=len(rotations), transl=len(translation))
-    notes = ["GVHMR's results are for the neutral body."]
+    notes = ["GVHMR's results are for the neutral body.", _HANDS]
     if options.fps is None:
         notes.append(
             "The frame rate is taken to be 30 Hz, as GVHMR's demo takes every video to be; fps=... sets another."
@@ -67,6 +71,7 @@ def _read_gvhmr(content: Content, track: Track, options: Options) -> BodySequenc
         to_ground=Y_UP if side == "world" else LEVEL_CAMERA,
         span=(0, len(rotations) - 1),
         camera=side == "camera",
+        relaxed_hands=True,
         notes=notes,
     )
     return finish(clip, options)
@@ -101,7 +106,7 @@ def _read_smplestx(content: Content, track: Track, options: Options) -> BodySequ
     rotations = _root_and_body(content, people["global_orient"][person], people["body_poses"][person], "body_poses")
     translation = floats(source, "transl", people["transl"][person], (len(rotations), 3))
     found = np.isfinite(rotations).all(axis=(1, 2, 3)) & np.isfinite(translation).all(axis=1)
-    notes = ["SMPLest-X's results are for the neutral body."]
+    notes = ["SMPLest-X's results are for the neutral body.", _HANDS]
     clip = Clip(
         source=source,
         name=f"{source.stem}_{track.key}",
@@ -114,6 +119,7 @@ def _read_smplestx(content: Content, track: Track, options: Options) -> BodySequ
         gender="neutral",
         to_ground=LEVEL_CAMERA,
         camera=True,
+        relaxed_hands=True,
         notes=notes,
     )
     return finish(clip, options)

@@ -49,7 +49,10 @@ def _read(content: Content, track: Track, options: Options) -> BodySequence:
     notes = ["WHAM's results are for the neutral body."]
     vertices = _mesh(content, person, len(frames))
     if world:
-        notes.append("WHAM's world is taken to be upright, its y axis up.")
+        notes.append(
+            "WHAM's world is taken to be upright, its y axis up. It has no floor; its translation, of the middle of "
+            "the hips, is taken for that of the body model, which puts the whole body about 0.3 m lower."
+        )
         if vertices is not None:
             vertices = _mesh_in_world(content, person, vertices, rotations[:, 0], translation)
             notes.append("The mesh is turned from the camera into the world about the pelvis, to within centimetres.")
