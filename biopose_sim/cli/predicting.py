@@ -155,7 +155,9 @@ def assumptions_of(recorded: Recorded, mass: float | None) -> dict[str, tuple[st
     said = {sequence.name: sequence.assumptions for sequence in recorded.sequences}
     first = recorded.sequences[0]
     body = f"The body is '{first.body}'" + (f", {first.gender}" if first.body != "anny" else "")
-    lines = [f"{body}; 142 virtual markers lie on its mesh."]
+    if first.body == "mesh":
+        body = f"The file holds a mesh, by its number of vertices that of '{first.topology}'"
+    lines = [f"{body}; 142 virtual markers lie on it."]
     if first.body == "mesh" and len(recorded.sequences) > 1:
         lines.append("The meshes are taken to be of one person.")
     if mass is not None:
