@@ -130,13 +130,14 @@ def retarget_in_detail(
     world = np.eye(3)
     if level_floor:
         floor = _find_floor(rig, rotations, root, rate)
-        world, shift = floor.levelling()
+        levelled, shift = floor.levelling()
+        world = np.asarray(levelled, dtype=np.float64)
         rotations, root = world @ rotations, root @ world.T + shift
     if plant_feet:
         plant(rig, rotations, root, rate)
     if heading:
         turn = Rotation.from_rotvec([0, 0, heading]).as_matrix()
-        rotations, root, world = turn @ rotations, root @ turn.T, turn @ world
+        rotations, root, world = turn @ rotations, root @ turn.T, np.asarray(turn @ world)
     sequence = BodySequence(
         bvh.name,
         "anny",
