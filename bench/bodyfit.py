@@ -1,7 +1,7 @@
 """Fitting people to virtual markers: rigidity, accuracy on held-out takes and people, symmetry, speed.
 
-``biopose bench bodyfit``. Bodies are random Anny adults that the calibration of ``models/markersets/virtual.csv`` has not
-seen, motions are CMU takes that it has not seen (``calibration_data.HELD_OUT``), each retargeted to the person's own body.
+``biopose bench bodyfit``. Bodies are random Anny adults that the calibration of ``models/markersets/virtual.csv`` has
+not seen, motions are CMU takes that it has not seen (``calibration_data.HELD_OUT``), each put on the person's own body.
 """
 
 from __future__ import annotations
@@ -26,16 +26,13 @@ from biopose_sim.ik.fit import FitConfig, FitResult, fit
 from biopose_sim.io import Trial
 from biopose_sim.kinematics.model import OsimModel
 from ik_pipeline.calibration_data import (
-    CALIBRATION_TAKES,
-    HELD_OUT,
-    anny_people,
+    held_out_rigidity,
     held_out_sequences,
-    marker_people,
     read_takes,
     sample_poses,
 )
 from ik_pipeline.calibration_joints import ANNY_JOINTS, joint_differences
-from ik_pipeline.rigidity import TARGETS, group_medians, measure_rigidity
+from ik_pipeline.rigidity import TARGETS, group_medians
 from ik_pipeline.virtual_fit import (
     fixed_markers,
     mirrored_coordinates,
@@ -54,14 +51,9 @@ def _mark(reached: bool) -> str:
 
 
 def rigidity(folder: Path, n_people: int, n_poses: int) -> None:
-    """Print how rigidly markers sit on segments: places from the calibration's takes, errors in the held-out ones."""
-    held_out = [name for takes in HELD_OUT.values() for name, _, _ in takes]
-    known, other = (sample_poses(read_takes(folder, names), n_poses) for names in (CALIBRATION_TAKES, held_out))
+    """Print how rigidly markers sit on segments: places from the calibration's takes, errors in held-out ones."""
     markers = read_virtual_markers()
-    people = marker_people(anny_people(n_people, SEED, [known, other]))
-    names = people[0].trials[0].marker_names
-    seen, unseen = ([person.trials[k].markers for person in people] for k in (0, 1))
-    found = measure_rigidity(seen, unseen, names, {m.name: m.segment for m in markers})
+    found = held_out_rigidity(folder, n_people, n_poses, SEED, markers)
     print(f"Rigidity: {n_people} people x {n_poses} held-out poses, medians [mm]")
     for group, (median, worst) in group_medians(found, markers).items():
         target = TARGETS.get(group)
@@ -80,7 +72,8 @@ class Person:
 
     def fitted(self, model: OsimModel, config: FitConfig) -> tuple[FitResult, dict[str, slice]]:
         """One fit of all trials, and which results belong to each activity."""
-        trials, parts = [], {}
+        trials: list[Trial] = []
+        parts: dict[str, slice] = {}
         for activity, found in self.trials.items():
             parts[activity] = slice(len(trials), len(trials) + len(found))
             trials += found
@@ -109,9 +102,7 @@ def _print_accuracy(what: str, squares: dict[str, list[np.ndarray]], gaps: dict[
     for activity, found in squares.items():
         rms = 1000 * float(np.sqrt(np.nanmean(np.concatenate(found))))
         print(f"  {activity:12}{rms:6.1f}  {_mark(rms <= RMS_TARGETS[what])}")
-    print(
-        f"  joint centres against Anny's [mm]: median distance (target {JOINT_TARGET:.0f}); median ahead, up, outwards"
-    )
+    print(f"  joint centres against Anny's [mm]: median distance (target {JOINT_TARGET:.0f}); ahead, up, outwards")
     for joint in ANNY_JOINTS:
         gap = 1000 * np.concatenate(gaps[joint])
         median, axes = float(np.median(np.linalg.norm(gap, axis=1))), np.median(gap, axis=0)

@@ -9,10 +9,11 @@ ones: without that, a segment and its joints could wander under their markers an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 from scipy.stats import trim_mean
 
 from biopose_sim.bodies.virtual import VirtualMarker
@@ -21,7 +22,7 @@ from biopose_sim.ik.fit import FitResult, fit
 from biopose_sim.ik.groups import SizePrior
 from biopose_sim.io import Trial
 from ik_pipeline.rigidity import Rigidity, measure_rigidity
-from ik_pipeline.virtual_fit import virtual_fit_config, virtual_model
+from ik_pipeline.virtual_fit import LANDMARK_SD, PRIOR, virtual_fit_config, virtual_model
 
 Array = NDArray[np.floating]
 # Weight of a marker without any motion of its own, and the error at which half of it is left [m].
@@ -46,11 +47,11 @@ class CalibrationConfig:
     """
 
     rounds: int = 3
-    frames: int = 100
-    landmark_sd: float = 0.006
+    frames: int = 60
+    landmark_sd: float = LANDMARK_SD
     tracking_sd: float = 0.03
     most_moved: float = 0.015
-    prior: SizePrior = field(default_factory=SizePrior)
+    prior: SizePrior = PRIOR
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,8 @@ def calibrate(
         raise InputError("calibration", "no people were given", "give the trials of several")
     rigidity = rigidity_of_halves(people, markers)
     anatomy = with_weights(markers, rigidity)
-    now, rms, results = anatomy, [], []
+    now, rms = anatomy, list[float]()
+    results: list[FitResult] = []
     for number in range(config.rounds):
         results = []
         for k, trials in enumerate(people):
@@ -153,6 +155,7 @@ def with_weights(markers: Sequence[VirtualMarker], rigidity: Rigidity) -> tuple[
 def _fit_person(trials: Sequence[Trial], markers: tuple[VirtualMarker, ...], config: CalibrationConfig) -> FitResult:
     chosen = replace(
         virtual_fit_config(markers),
+        landmarks=frozenset(m.name for m in markers if m.kind == "landmark" and m.segment not in UNBOUND),
         landmark_sd=config.landmark_sd,
         tracking_sd=config.tracking_sd,
         max_frames=config.frames,
@@ -163,7 +166,9 @@ def _fit_person(trials: Sequence[Trial], markers: tuple[VirtualMarker, ...], con
 
 def _updated(anatomy: tuple[VirtualMarker, ...], places: Array, config: CalibrationConfig) -> tuple[VirtualMarker, ...]:
     """Markers at the mean of the people's places (N, M, 3); both sides alike, the midline in the middle."""
-    mean = trim_mean(places, _TRIM, axis=0)
+    mean = np.asarray(trim_mean(places, _TRIM, axis=0))
+    for segment in UNBOUND:
+        _turn_back(mean, anatomy, segment)
     rows = {m.name: k for k, m in enumerate(anatomy)}
     mirror = np.array([1.0, 1.0, -1.0])
     result = []
@@ -175,6 +180,20 @@ def _updated(anatomy: tuple[VirtualMarker, ...], places: Array, config: Calibrat
         x, y, z = (round(float(v), 4) + 0.0 for v in place)
         result.append(replace(marker, position=(x, y, z)))
     return tuple(result)
+
+
+def _turn_back(mean: Array, anatomy: Sequence[VirtualMarker], segment: str) -> None:
+    """Turn a segment's markers about their centre to face as the anatomical ones do; changes ``mean`` (M, 3).
+
+    Nothing else says which way a last segment faces when its joint is at zero.
+    """
+    own = [k for k, m in enumerate(anatomy) if m.segment == segment]
+    bony = [k for k in own if anatomy[k].kind == "landmark"]
+    if len(bony) < 3:
+        return
+    shift, target = mean[bony].mean(axis=0), _positions([anatomy[k] for k in bony])
+    turn = Rotation.align_vectors(target - target.mean(axis=0), mean[bony] - shift)[0]
+    mean[own] = turn.apply(mean[own] - shift) + shift
 
 
 def _twin(name: str, names: dict[str, object] | dict[str, int] | dict[str, float]) -> str:

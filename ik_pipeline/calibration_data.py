@@ -13,9 +13,11 @@ from biopose_sim.bodies.markers import BodyMarkers, virtual_markers
 from biopose_sim.bodies.phenotypes import sample_adults
 from biopose_sim.bodies.retarget import retarget
 from biopose_sim.bodies.types import BodySequence
+from biopose_sim.bodies.virtual import VirtualMarker
 from biopose_sim.errors import InputError
 from biopose_sim.io import Trial
 from biopose_sim.io.bvh import read_bvh
+from ik_pipeline.rigidity import Rigidity, measure_rigidity
 
 Array = NDArray[np.floating]
 
@@ -26,6 +28,8 @@ HELD_OUT: dict[str, tuple[tuple[str, float | None, float | None], ...]] = {
     "squatting": (("13_30", 11.5, 17.0),),
     "reaching": (("13_10", None, None), ("14_07", None, None)),
 }
+# Further ones for rigidity: dance, ball games, stairs, sitting down, drinking, a ladder.
+HELD_OUT_MORE = ("05_09", "06_11", "10_03", "13_08", "13_35", "14_29", "14_34")
 # Takes from which markers are calibrated: walking, jogging, jumping, dance, ball games, sitting, climbing, daily work.
 CALIBRATION_TAKES = (
     "01_14", "02_02", "02_04", "02_05", "02_06", "02_07", "02_10", "05_02", "05_12", "05_13", "06_03", "06_08",
@@ -103,6 +107,31 @@ def anny_people(count: int, seed: int, sequences: Sequence[BodySequence]) -> lis
     return [[replace(s, shape=shape) for s in sequences] for shape in sample_adults(count, seed)]
 
 
+def varied_people(
+    folder: str | Path, count: int, seed: int, takes_each: int = 4, frames: int = 60
+) -> list[list[BodySequence]]:
+    """Give random adults a few calibration takes each, so that together they have made all of them.
+
+    Args:
+        folder: holds the BVH takes.
+        count: how many people.
+        seed: the same seed gives the same people.
+        takes_each: takes of each person, far apart in the list.
+        frames: of each person, in all.
+
+    Raises:
+        InputError: none of the takes is there.
+    """
+    takes = read_takes(folder, CALIBRATION_TAKES)
+    step = max(1, len(takes) // takes_each)
+    people = []
+    for k, shape in enumerate(sample_adults(count, seed)):
+        own = [takes[(k + j * step) % len(takes)] for j in range(takes_each)]
+        shares = _even(frames, takes_each)
+        people.append([replace(sample_poses([s], n), name=s.name, shape=shape) for s, n in zip(own, shares)])
+    return people
+
+
 def marker_people(people: Sequence[Sequence[BodySequence]], markers: BodyMarkers | None = None) -> list[Person]:
     """Return the virtual markers of people, each a list of sequences of one body of any body model."""
     from biopose_sim.bodies.body import body_for
@@ -125,3 +154,15 @@ def _even(total: int, parts: int) -> list[int]:
 def _spread(length: int, count: int) -> NDArray[np.int64]:
     """Indices of ``count`` frames, one in the middle of each equal stretch."""
     return ((np.arange(count) + 0.5) * length / max(count, 1)).astype(np.int64)
+
+
+def held_out_rigidity(
+    folder: str | Path, count: int, poses: int, seed: int, markers: Sequence[VirtualMarker]
+) -> Rigidity:
+    """Measure rigidity on random adults: places from poses of the calibration's takes, errors in held-out ones."""
+    held_out = [name for takes in HELD_OUT.values() for name, _, _ in takes] + list(HELD_OUT_MORE)
+    known, other = (sample_poses(read_takes(folder, names), poses) for names in (CALIBRATION_TAKES, held_out))
+    people = marker_people(anny_people(count, seed, [known, other]))
+    names = people[0].trials[0].marker_names
+    seen, unseen = ([person.trials[k].markers for person in people] for k in (0, 1))
+    return measure_rigidity(seen, unseen, names, {m.name: m.segment for m in markers})

@@ -20,7 +20,9 @@ REPORT_COLUMNS = (
 
 def marker_table(markers: Sequence[VirtualMarker]) -> str:
     """Return the markers as text in the form of ``virtual.csv``."""
-    rows = [(m.name, m.segment, *(f"{v:g}" for v in m.position), m.kind, f"{m.weight:g}", m.description) for m in markers]
+    rows = [
+        (m.name, m.segment, *(f"{v:g}" for v in m.position), m.kind, f"{m.weight:g}", m.description) for m in markers
+    ]
     return _csv(COLUMNS, rows)
 
 
@@ -72,7 +74,8 @@ def rigidity_picture(rigidity: Rigidity, markers: Sequence[VirtualMarker]) -> by
         panel.set_visible(False)
     for panel in panels[:: (len(segments) + 1) // 2]:
         panel.set_ylabel("distance from the rigid place [mm]")
-    figure.suptitle("Virtual markers on rigid segments: median (bar; blue: landmark) and 95th percentile (line)", fontsize=10)
+    title = "Virtual markers on rigid segments: median (bar; blue: landmark) and 95th percentile (line)"
+    figure.suptitle(title, fontsize=10)
     stream = io.BytesIO()
     FigureCanvasAgg(figure).print_png(stream)
     return stream.getvalue()
