@@ -82,8 +82,10 @@ def body_for(sequence: BodySequence, model_folder: str | Path | None = None) -> 
         model_folder: where the files of the SMPL family lie; see `smpl.find_model_file`.
 
     Raises:
-        InputError: the sequence holds a mesh and no parameters, an unknown body, or the file is missing.
+        InputError: the sequence holds a mesh and no parameters, an unknown body or more betas than the model has, or
+            the file is missing.
     """
+    where = sequence.source or f"sequence '{sequence.name}'"
     if sequence.body == "anny":
         from .anny import AnnyBody
 
@@ -91,8 +93,11 @@ def body_for(sequence: BodySequence, model_folder: str | Path | None = None) -> 
     if sequence.body in TOPOLOGY_OF:
         from .smpl import SmplBody
 
-        return SmplBody.find(sequence.body, sequence.gender, model_folder)
-    where = sequence.source or f"sequence '{sequence.name}'"
+        body = SmplBody.find(sequence.body, sequence.gender, model_folder)
+        if (count := sequence.shape.shape[-1]) > body.n_shape:
+            problem = f"has {count} betas, its body model has {body.n_shape} ({body.arrays.source})"
+            raise InputError(where, problem, "download the model with more shape components")
+        return body
     if sequence.body == "mesh":
         raise InputError(where, "holds a mesh without parameters of a body model", "its vertices are all there is")
     raise InputError(where, f"unknown body model '{sequence.body}'", f"there are {', '.join(TOPOLOGY_OF)}, mesh")

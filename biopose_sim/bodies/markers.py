@@ -196,7 +196,8 @@ def body_points(
 def _of_mesh(sequence: BodySequence, markers: BodyMarkers | None) -> tuple[NDArray[np.float64], BodyMarkers]:
     where = _where(sequence)
     if sequence.vertices is None or sequence.topology not in TOPOLOGIES:
-        raise InputError(where, f"has no mesh of a known body (topology {sequence.topology})", ", ".join(TOPOLOGIES))
+        problem = f"has no mesh that markers are known for (topology '{sequence.topology}')"
+        raise InputError(where, problem, f"there are markers on {', '.join(TOPOLOGIES)}")
     points = markers or read_body_markers(sequence.topology)
     if points.topology != sequence.topology:
         raise InputError(where, f"its mesh is '{sequence.topology}', the marker set is for '{points.topology}'")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ FAMILIES = {
 _ARRAYS = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
 # Left before right; SMPL-H and SMPL-X files have them.
 _HANDS = ("hands_meanl", "hands_meanr")
+_AGAIN = "download the file again"
 # In the names of SMPL's files as they are downloaded.
 _SMPL_LETTERS = {"female": "f", "male": "m", "neutral": "neutral"}
 
@@ -97,6 +99,8 @@ def find_model_file(body: str, gender: str, model_folder: str | Path | None = No
         return given
     folders = [given] if given is not None else _default_folders()
     names = _file_names(body, gender)
+    # By the name that the smplx package asks for, and as it is downloaded.
+    shown = {"smpl": (0, 2, 6), "smplh": (0, 2, 4), "smplx": (0, 2)}[body]
     for folder in folders:
         for name in names:
             if (folder / name).is_file():
@@ -104,7 +108,7 @@ def find_model_file(body: str, gender: str, model_folder: str | Path | None = No
     places = " and ".join(str(folder) for folder in folders)
     raise InputError(
         f"{family.title} body model ({gender})",
-        f"no {names[0]} or {names[2]} in {places}",
+        f"no {' or '.join(names[n] for n in shown)} in {places}",
         f"register at https://{family.site}, download the model, and put it there or name the folder "
         f"with {MODELS_VARIABLE}",
     )
@@ -173,11 +177,15 @@ def _file_names(body: str, gender: str) -> list[str]:
 
 
 def _read_npz(file: Path) -> dict[str, Any]:
+    if not zipfile.is_zipfile(file):
+        raise InputError(file, "is not a whole npz file", "download it again; a model of another kind ends in .pkl")
     try:
         with np.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in (*_ARRAYS, *_HANDS) if name in stored.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(file, f"cannot be read ({error})", "download the file again") from error
+    except ValueError as error:
+        raise InputError(file, "holds Python objects or damaged arrays in place of numbers", _AGAIN) from error
+    except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(file, f"cannot be read ({error})", _AGAIN) from error
 
 
 def _read_pickle(file: Path) -> dict[str, Any]:

@@ -45,6 +45,7 @@ _DAMAGE = (
     zlib.error,
     lzma.LZMAError,
 )
+_CUT = "the file may be cut off or damaged"
 _LZ4 = b"\x04\x22\x4d\x18"
 _DECOMPRESSORS: dict[bytes, Callable[[bytes], bytes]] = {
     b"\x1f\x8b": gzip.decompress,
@@ -217,7 +218,10 @@ def load_pickle(
             stream = _decompressed(file, source)
             return load_stream(stream, source, inert=inert, extra_allowed=extra_allowed, encoding=encoding)
     except _DAMAGE as error:
-        raise InputError(source, f"cannot be read ({error or type(error).__name__})") from error
+        if isinstance(error, OSError) and error.errno is not None:
+            raise InputError(source, f"cannot be opened ({error.strerror})") from error
+        what = str(error) or type(error).__name__
+        raise InputError(source, f"is not a whole pickle ({what})", _CUT) from error
 
 
 def load_stream(
@@ -239,7 +243,7 @@ def load_stream(
         ) from None
     except _DAMAGE as error:
         what = str(error) or type(error).__name__
-        raise InputError(source, f"is not a whole pickle ({what})", "the file may be cut off or damaged") from error
+        raise InputError(source, f"is not a whole pickle ({what})", _CUT) from error
 
 
 def _decompressed(file: BinaryIO, source: Path) -> BinaryIO:
