@@ -10,6 +10,7 @@ from biopose_sim.ik.cpu import CpuEngine
 from biopose_sim.ik.problem import root_columns
 from biopose_sim.ik.types import Array, BoolArray
 
+ROUGH, USUAL, THOROUGH = 0, 1, 2
 _GOOD_FIT = 0.03  # weighted rms marker distance [m] below which a pose is believed at once
 _FINE_FIT = 0.004  # above which other poses of the joints are tried
 _FULL_TRIES = 4
@@ -28,11 +29,16 @@ def best_frame(visible: BoolArray, weights: Array, near: int, within: tuple[int,
     return first + int(np.lexsort((distance, -np.round(seen, 9)))[0])
 
 
-def find_start(engine: CpuEngine, frame: int) -> tuple[Array, float]:
+def find_start(engine: CpuEngine, frame: int, effort: int = USUAL) -> tuple[Array, float]:
     """Coordinates of one frame (n,) and their cost, from no guess at all.
 
     The root's coordinates are fitted from many orientations with the joints at rest; the best of them, and random
     poses of the joints if these do not fit well, start full solutions.
+
+    Args:
+        engine: of the problem.
+        frame: which.
+        effort: ROUGH tries no random poses, USUAL some, THOROUGH many where a marker says that a limb is misplaced.
     """
     problem = engine.problem
     rest = problem.start
@@ -51,7 +57,7 @@ def find_start(engine: CpuEngine, frame: int) -> tuple[Array, float]:
                 break
         if best_cost <= good:
             break
-    if best_cost > 0.5 * total * _FINE_FIT**2:
+    if effort > ROUGH and best_cost > 0.5 * total * _FINE_FIT**2:
         if len(problem.targets) <= _STATIC_FRAMES:
             tries = _STATIC_TRIES
         elif best_cost <= good:
@@ -62,7 +68,7 @@ def find_start(engine: CpuEngine, frame: int) -> tuple[Array, float]:
         if cost < best_cost:
             best, best_cost = q, cost
         best, best_cost = _off_limits(engine, best, best_cost, frame, root)
-        if tries < _STATIC_TRIES and _one_is_far(engine, best, frame):
+        if effort == THOROUGH and tries < _STATIC_TRIES and _one_is_far(engine, best, frame):
             q, cost = _best(engine, _random_poses(engine, best, root, _STATIC_TRIES), frame)
             if cost < best_cost:
                 best, best_cost = q, cost
