@@ -82,13 +82,19 @@ def body_for(sequence: BodySequence, model_folder: str | Path | None = None) -> 
         model_folder: where the files of the SMPL family lie; see `smpl.find_model_file`.
 
     Raises:
-        InputError: the sequence holds a mesh and no parameters, an unknown body or more betas than the model has, or
-            the file is missing.
+        InputError: the sequence holds a mesh and no parameters, an unknown body or a shape that the model does not
+            have, or the file is missing.
     """
     where = sequence.source or f"sequence '{sequence.name}'"
     if sequence.body == "anny":
-        from .anny import AnnyBody
+        import torch
 
+        from .anny import AnnyBody, check_phenotypes
+
+        try:
+            check_phenotypes(torch.as_tensor(sequence.shape))
+        except InputError as error:
+            raise InputError(where, f"{error.source}: {error.problem}", error.remedy) from error
         return AnnyBody()
     if sequence.body in TOPOLOGY_OF:
         from .smpl import SmplBody

@@ -16,8 +16,6 @@ import synthetic_smpl
 from readers import tiny_files as tiny
 
 import biopose_sim
-from biopose_sim.bodies import BodySequence, save_sequence
-from biopose_sim.bodies.types import ANNY_AXES
 
 joblib = pytest.importorskip("joblib")
 
@@ -132,15 +130,48 @@ def test_an_absurd_frame_rate_of_the_user(predict, models, tmp_path, fps):
     assert_refused(predict(path, "-o", out, "--body-models", models, "--fps", fps), out, "fps")
 
 
+def anny(path: Path, n: int, **other) -> Path:
+    """Our own file: an Anny adult at rest."""
+    arrays = {
+        "rotations": np.tile(np.eye(3), (n, 104, 1, 1)),
+        "translation": np.tile([0.0, 0.0, 1.0], (n, 1)),
+        "phenotypes": np.array([0.5, 0.75, 0.5, 0.5, 0.35, 0.5]),
+        "fps": 100.0,
+        **other,
+    }
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"phenotypes": np.ones(7)}, ["has shape (7,)", "gender, age, muscle"]),
+        ({"phenotypes": np.array([0.5, 0.75, 0.5, 9.0, 0.35, 0.5])}, ["weight is 9", "0 to 1"]),
+        ({"phenotypes": np.full(6, np.nan)}, ["phenotypes has values that are not numbers"]),
+        ({"rotations": np.tile(np.eye(3), (5, 120, 1, 1))}, ["rotations of 120 joints"]),
+        ({"rotations": np.zeros((5, 104, 3, 3))}, ["not rotations"]),
+        ({"translation": np.ones((5, 3)) * 1j}, ["translation does not hold numbers"]),
+        ({"translation": np.zeros((4, 3))}, ["translation has shape (4, 3)"]),
+        ({"time": np.arange(5) * 1e-7}, ["the frame rate of 'time' is 1e+07 Hz"]),
+        ({"time": -np.arange(5.0)}, ["time does not increase"]),
+        ({"time": np.full(5, np.nan)}, ["time does not increase"]),
+        ({"time": np.arange(5) / 100, "seen": np.zeros(5, bool)}, ["seen in no frame"]),
+        ({"body": "horse"}, ["body is 'horse'", "anny"]),
+        ({"rotations": np.array("x")}, ["does not have its layout"]),
+    ],
+)
+def test_our_own_file_with_values_that_cannot_be(predict, tmp_path, change, words):
+    path = anny(tmp_path / "body.npz", 5, **change)
+    assert_refused(predict(path, "-o", tmp_path / "out"), tmp_path / "out", "body.npz", *words)
+
+
 def test_frames_with_nan_are_said_and_bridged(predict, tmp_path):
     """NaN in some frames is no reason to refuse a recording: they count as not seen, and the user is told."""
-    n = 40
-    turns = np.tile(np.eye(3), (n, 104, 1, 1))
+    turns = np.tile(np.eye(3), (40, 104, 1, 1))
     turns[10:13] = np.nan
-    values = np.array([0.5, 0.75, 0.5, 0.5, 0.35, 0.5])
-    place = np.tile([0.0, 0.0, 1.0], (n, 1))
-    np.savez(tmp_path / "still.npz", rotations=turns, translation=place, phenotypes=values, fps=100.0)
-    code, lines = predict(tmp_path / "still.npz", "-o", tmp_path / "out", "--no-report")
+    path = anny(tmp_path / "still.npz", 40, rotations=turns)
+    code, lines = predict(path, "-o", tmp_path / "out", "--no-report")
     assert code == 0, lines
     assert not any("Traceback" in line for line in lines)
     motion = biopose_sim.io.read_mot(tmp_path / "out" / "still.mot")
@@ -222,17 +253,7 @@ def test_an_output_folder_that_cannot_be(predict, tmp_path, where):
 @pytest.fixture(scope="module")
 def still(tmp_path_factory):
     """An Anny body at rest, long enough to be interrupted."""
-    n = 400
-    sequence = BodySequence(
-        name="still",
-        body="anny",
-        time=np.arange(n) / 100.0,
-        rotations=np.tile(np.eye(3), (n, 104, 1, 1)),
-        translation=np.tile([0.0, 0.0, 1.0], (n, 1)),
-        shape=np.array([0.5, 0.75, 0.5, 0.5, 0.35, 0.5]),
-        to_ground=ANNY_AXES,
-    )
-    return save_sequence(sequence, tmp_path_factory.mktemp("still") / "still.npz")
+    return anny(tmp_path_factory.mktemp("still") / "still.npz", 400)
 
 
 def test_results_that_are_there_stay_when_a_run_fails(predict, models, tmp_path):

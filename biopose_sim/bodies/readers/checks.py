@@ -60,16 +60,24 @@ def rate_of(source: Source, value: Any, what: str = "frame rate") -> float:
     return float(round(rate)) if abs(rate - round(rate)) < 1e-3 and round(rate) > 0 else rate
 
 
+def _numbers(source: Source, what: str, value: Any) -> np.ndarray:
+    """Float64 values of any shape; complex numbers, of which numpy would keep the real part, are refused as well."""
+    try:
+        array = np.asarray(value)
+        if not np.iscomplexobj(array):
+            return array.astype(np.float64)
+    except (TypeError, ValueError):
+        pass
+    raise InputError(source, f"{what} does not hold numbers")
+
+
 def floats(source: Source, what: str, value: Any, shape: tuple[int | None, ...]) -> np.ndarray:
     """Return float64 values of a shape; None stands for any length.
 
     Raises:
         InputError: not numbers, or of another shape.
     """
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(source, f"{what} does not hold numbers") from None
+    array = _numbers(source, what, value)
     fits = array.ndim == len(shape) and all(n is None or n == m for n, m in zip(shape, array.shape))
     if not fits:
         wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
@@ -83,10 +91,7 @@ def betas_of(source: Source, value: Any, n_frames: int, what: str = "betas") -> 
     Raises:
         InputError: neither one list nor one list per frame, or of a length that no body model has.
     """
-    try:
-        betas = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(source, f"{what} does not hold numbers") from None
+    betas = _numbers(source, what, value)
     if betas.ndim == 2 and len(betas) == 1:
         betas = betas[0]
     if betas.ndim not in (1, 2) or (betas.ndim == 2 and len(betas) != n_frames):
@@ -105,10 +110,7 @@ def from_axis_angle(source: Source, what: str, value: Any, widths: tuple[int, ..
     Raises:
         InputError: a width that is not among ``widths`` (in numbers per frame), or no frame.
     """
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(source, f"{what} does not hold numbers") from None
+    array = _numbers(source, what, value)
     if array.ndim == 3 and array.shape[2] == 3:
         array = array.reshape(len(array), -1)
     if array.ndim != 2 or array.shape[1] not in widths:

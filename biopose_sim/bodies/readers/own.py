@@ -78,6 +78,8 @@ def _read_timed(content: Content) -> BodySequence:
     time = floats(source, "time", data["time"], (len(parts["rotations"]),))
     if not np.isfinite(time).all() or (np.diff(time) <= 0).any():
         raise InputError(source, "time does not increase from frame to frame")
+    if len(time) > 1:
+        rate_of(source, 1.0 / np.median(np.diff(time)), "the frame rate of 'time'")
     seen = np.asarray(data["seen"], dtype=bool) if "seen" in data else None
     if seen is not None:
         same_length(source, rotations=len(time), seen=len(seen))
