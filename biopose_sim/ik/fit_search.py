@@ -15,7 +15,7 @@ from biopose_sim.ik.groups import SizePrior, make_groups
 from biopose_sim.ik.landmarks import find_landmarks
 from biopose_sim.ik.problem import IKProblem, build_problem, complete_coordinates, rescaled
 from biopose_sim.ik.solver import solve_all_frames
-from biopose_sim.ik.start import ROUGH, find_start
+from biopose_sim.ik.start import find_start
 from biopose_sim.ik.types import Array, IKConfig
 from biopose_sim.kinematics.fast_threads import run_parallel
 from biopose_sim.kinematics.model import OsimModel
@@ -178,7 +178,7 @@ class FitSearch:
         for log_size in _ROUGH_SIZES:
             problem = self._scaled_problem(np.full_like(self.parameters, log_size), self.offsets)
             engine = CpuEngine(problem)
-            costs.append(sum(find_start(engine, frame, ROUGH)[1] for frame in frames))
+            costs.append(sum(find_start(engine, frame, rough=True)[1] for frame in frames))
         self.parameters = np.full_like(self.parameters, _ROUGH_SIZES[int(np.argmin(costs))])
 
     def _first_poses(self, problem: IKProblem) -> Sweep:

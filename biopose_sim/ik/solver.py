@@ -12,7 +12,7 @@ from biopose_sim.ik.checks import check_markers
 from biopose_sim.ik.cpu import CpuEngine, Sweep
 from biopose_sim.ik.gaps import bridge
 from biopose_sim.ik.problem import IKProblem, build_problem, drawn_to, to_result, with_weak_prior, without_prior
-from biopose_sim.ik.start import THOROUGH, best_frame, find_start
+from biopose_sim.ik.start import best_frame, find_start
 from biopose_sim.ik.types import IKConfig, KinematicsResult
 from biopose_sim.io import Trial
 from biopose_sim.kinematics.model import OsimModel
@@ -94,7 +94,7 @@ def _solve_outwards(engine: CpuEngine) -> Sweep:
     anchors = []
     for first, last in itertools.pairwise(bounds):
         frame = best_frame(problem.visible, problem.weights, (first + last) // 2, (first, last))
-        sweep.coordinates[frame], _ = find_start(engine, frame, THOROUGH)
+        sweep.coordinates[frame], _ = find_start(engine, frame)
         engine.solve(sweep, np.array([frame]))
         anchors.append(frame)
     # A start that is turned over would be handed on to every frame.

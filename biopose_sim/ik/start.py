@@ -10,13 +10,11 @@ from biopose_sim.ik.cpu import CpuEngine
 from biopose_sim.ik.problem import root_columns
 from biopose_sim.ik.types import Array, BoolArray
 
-ROUGH, USUAL, THOROUGH = 0, 1, 2
 _GOOD_FIT = 0.03  # weighted rms marker distance [m] below which a pose is believed at once
 _FINE_FIT = 0.004  # above which other poses of the joints are tried
 _FULL_TRIES = 4
 _FEW_TURNS, _MANY_TURNS = 4, 24  # of the orientations that are looked at, how many are refined
 _RANDOM_TRIES, _FEW_RANDOM_TRIES = 12, 6
-_FAR_MARKER, _FAR_TIMES = 0.06, 4.0  # [m], and times the median distance: a misplaced limb
 _BEYOND = 1.5  # [rad | m] outside its range that a joint is at most believed to be
 _STATIC_FRAMES, _STATIC_TRIES = 5, 200  # so short a recording has no other frames to mend a wrong one from
 
@@ -29,7 +27,7 @@ def best_frame(visible: BoolArray, weights: Array, near: int, within: tuple[int,
     return first + int(np.lexsort((distance, -np.round(seen, 9)))[0])
 
 
-def find_start(engine: CpuEngine, frame: int, effort: int = USUAL) -> tuple[Array, float]:
+def find_start(engine: CpuEngine, frame: int, rough: bool = False) -> tuple[Array, float]:
     """Coordinates of one frame (n,) and their cost, from no guess at all.
 
     The root's coordinates are fitted from many orientations with the joints at rest; the best of them, and random
@@ -38,7 +36,7 @@ def find_start(engine: CpuEngine, frame: int, effort: int = USUAL) -> tuple[Arra
     Args:
         engine: of the problem.
         frame: which.
-        effort: ROUGH tries no random poses, USUAL some, THOROUGH many where a marker says that a limb is misplaced.
+        rough: try no random poses: enough to compare sizes.
     """
     problem = engine.problem
     rest = problem.start
@@ -57,7 +55,7 @@ def find_start(engine: CpuEngine, frame: int, effort: int = USUAL) -> tuple[Arra
                 break
         if best_cost <= good:
             break
-    if effort > ROUGH and best_cost > 0.5 * total * _FINE_FIT**2:
+    if not rough and best_cost > 0.5 * total * _FINE_FIT**2:
         if len(problem.targets) <= _STATIC_FRAMES:
             tries = _STATIC_TRIES
         elif best_cost <= good:
@@ -68,10 +66,6 @@ def find_start(engine: CpuEngine, frame: int, effort: int = USUAL) -> tuple[Arra
         if cost < best_cost:
             best, best_cost = q, cost
         best, best_cost = _off_limits(engine, best, best_cost, frame, root)
-        if effort == THOROUGH and tries < _STATIC_TRIES and _one_is_far(engine, best, frame):
-            q, cost = _best(engine, _random_poses(engine, best, root, _STATIC_TRIES), frame)
-            if cost < best_cost:
-                best, best_cost = q, cost
     return _unwound(engine, best, frame, best_cost), best_cost
 
 
@@ -108,15 +102,6 @@ def _off_limits(engine: CpuEngine, best: Array, best_cost: float, frame: int, ro
     starts[-1, ~root] = problem.start[~root]
     q, cost = _best(engine, starts, frame)
     return (q, cost) if cost < best_cost else (best, best_cost)
-
-
-def _one_is_far(engine: CpuEngine, q: Array, frame: int) -> bool:
-    """Whether a marker is so much farther off than the others that a limb may be misplaced."""
-    problem, still = engine.problem, np.zeros(engine.program.n_free, dtype=bool)
-    seen = problem.visible[frame] & (problem.weights > 0.0)
-    points = engine.solve_starts(q[None], frame, movable=still).points[0]
-    distance = np.linalg.norm(points[seen] - problem.targets[frame][seen], axis=1)
-    return bool(distance.max(initial=0.0) > max(_FAR_MARKER, _FAR_TIMES * np.median(distance)))
 
 
 def _few_turns(engine: CpuEngine, rest: Array, root: BoolArray) -> Array:
