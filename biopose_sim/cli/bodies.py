@@ -139,6 +139,8 @@ def _read(path: Path, reading: Reading) -> BodySequence:
         )
     except InputError as error:
         raise InputError(error.source, error.problem, _OPTION.sub(r"--\1 ", error.remedy)) from error
+    if reading.gender is not None and sequence.body == "anny":
+        raise InputError(path, "holds a body of Anny, whose sex is part of its shape", "leave out --gender")
     if reading.gender is not None and reading.gender != sequence.gender:
         said = f"The gender {reading.gender} was given; the file says {sequence.gender}."
         sequence = replace(sequence, gender=reading.gender, assumptions=(*sequence.assumptions, said))
@@ -202,8 +204,10 @@ def _body(sequence: BodySequence, body_models: Path | None) -> Body | None:
         return body_for(sequence, body_models)
     if sequence.topology not in TOPOLOGIES:
         return None
+    # Only its triangles are wanted, which are those of every shape.
+    middling = np.full(6, 0.5) if sequence.topology == "anny" else np.zeros(0)
     try:
-        return body_for(replace(sequence, body=sequence.topology), body_models)
+        return body_for(replace(sequence, body=sequence.topology, shape=middling), body_models)
     except InputError:
         if body_models is not None:
             raise

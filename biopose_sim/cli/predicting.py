@@ -37,7 +37,7 @@ _MOST_PICTURES = 6
 _FEWEST_MARKERS = 10
 _MOMENTS = 5
 # Markers of a body that the model can follow lie within this of the model's, root mean square [mm].
-_FAR = 30.0
+_FAR = 20.0
 # A person whose markers stray less than this from their mean place stands still [m].
 _STILL = 0.01
 
@@ -70,6 +70,11 @@ class Wishes(inputs.SolverWishes):
         is_bvh = [path.suffix.lower() == BVH for path in self.sequences]
         if (self.sex or self.stature) and not all(is_bvh):
             raise click.UsageError("--sex and --stature are of BVH files, which have no body; others bring their own")
+        others = {"--track": self.track, "--action": self.action, "--upright": self.upright, "--gender": self.gender}
+        given = [name for name, value in others.items() if value is not None]
+        given += ["--frame"] if self.frame != "auto" else []
+        if given and any(is_bvh):
+            raise click.UsageError(f"{', '.join(given)}: BVH files have one person, upright, without a gender")
 
     @property
     def reading(self) -> Reading:

@@ -175,6 +175,7 @@ def test_body_model_file_that_is_missing(biopose, tmp_path):
         (["--frame", "camera"], ["no camera frame", "--frame 'world'"]),
         (["--track", "3"], ["no track '3'", "it holds '0'"]),
         (["--sex", "male"], ["BVH"]),
+        (["--gender", "male"], ["Anny", "--gender"]),
         (["--engine", "guess"], ["--engine"]),
         (["--weights", "no.csv"], ["no.csv", "cannot be read"]),
     ],
@@ -182,6 +183,12 @@ def test_body_model_file_that_is_missing(biopose, tmp_path):
 def test_wishes_that_cannot_be(biopose, files, tmp_path, more, words):
     answer = biopose("predict", files / "walk.npz", "-o", tmp_path / "out", *more)
     assert_refused(answer, tmp_path / "out", *words)
+
+
+def test_what_a_bvh_file_cannot_have(biopose, tmp_path):
+    (tmp_path / "walk.bvh").write_text("HIERARCHY")
+    answer = biopose("predict", tmp_path / "walk.bvh", "-o", tmp_path / "out", "--track", "1", "--frame", "camera")
+    assert_refused(answer, tmp_path / "out", "--track, --frame", "one person")
 
 
 def test_files_that_cannot_be(biopose, files, test_data, tmp_path):
