@@ -91,10 +91,12 @@ def body_for(sequence: BodySequence, model_folder: str | Path | None = None) -> 
 
         from .anny import AnnyBody, check_phenotypes
 
-        try:
-            check_phenotypes(torch.as_tensor(sequence.shape))
-        except InputError as error:
-            raise InputError(where, f"{error.source}: {error.problem}", error.remedy) from error
+        # Without a shape only the body itself is wanted: its triangles, its joints' names.
+        if sequence.shape.size:
+            try:
+                check_phenotypes(torch.as_tensor(sequence.shape))
+            except InputError as error:
+                raise InputError(where, f"{error.source}: {error.problem}", error.remedy) from error
         return AnnyBody()
     if sequence.body in TOPOLOGY_OF:
         from .smpl import SmplBody

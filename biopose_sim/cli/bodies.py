@@ -204,10 +204,8 @@ def _body(sequence: BodySequence, body_models: Path | None) -> Body | None:
         return body_for(sequence, body_models)
     if sequence.topology not in TOPOLOGIES:
         return None
-    # Only its triangles are wanted, which are those of every shape.
-    middling = np.full(6, 0.5) if sequence.topology == "anny" else np.zeros(0)
     try:
-        return body_for(replace(sequence, body=sequence.topology, shape=middling), body_models)
+        return body_for(replace(sequence, body=sequence.topology), body_models)
     except InputError:
         if body_models is not None:
             raise
