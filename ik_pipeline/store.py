@@ -14,9 +14,11 @@ without it the result does not count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import io
+import zipfile
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,8 +97,6 @@ def stored_trial(result: KinematicsResult, trial: Trial) -> StoredTrial:
 
 def write_stored(path: Path, stored: StoredTrial | StoredScaling) -> Path:
     """Write atomically; the same numbers give the same bytes."""
-    import io
-
     arrays = {name: np.asarray(value) for name, value in vars(stored).items()}
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
@@ -109,7 +109,7 @@ def read_stored_trial(path: Path) -> StoredTrial:
     Raises:
         InputError: no such file, or not one of ours.
     """
-    return StoredTrial(**_read(path, StoredTrial))
+    return StoredTrial(**_read(path, [field.name for field in fields(StoredTrial)]))
 
 
 def read_stored_scaling(path: Path) -> StoredScaling:
@@ -118,15 +118,15 @@ def read_stored_scaling(path: Path) -> StoredScaling:
     Raises:
         InputError: no such file, or not one of ours.
     """
-    return StoredScaling(**_read(path, StoredScaling))
+    return StoredScaling(**_read(path, [field.name for field in fields(StoredScaling)]))
 
 
-def _read(path: Path, kind: type) -> Mapping[str, object]:
+def _read(path: Path, names: list[str]) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as data:
-            arrays = {name: data[name] for name in kind.__dataclass_fields__}
+            arrays = {name: data[name] for name in names}
     except FileNotFoundError:
         raise InputError(path, "no such file", "the run has not written it, or not in full: run it again") from None
-    except (OSError, KeyError, ValueError, EOFError) as error:
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(path, f"is not a result of this pipeline ({error})", "delete it and run again") from error
     return {name: tuple(a.tolist()) if a.dtype.kind == "U" else a for name, a in arrays.items()}
