@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import json
 import math
-import platform
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +16,7 @@ from biopose_sim import __version__
 from biopose_sim.cli.folder import ResultFolder
 from biopose_sim.ik.types import KinematicsResult
 from biopose_sim.io import atomic_write
-
-_PACKAGES = ("numpy", "scipy", "torch", "numba", "opensim", "ezc3d")
+from biopose_sim.io.record import file_entry, plain, sha256, versions
 
 
 def write_manifest(
@@ -63,7 +58,7 @@ def write_manifest(
         "versions": versions(),
         **more,
     }
-    return atomic_write(folder.file(name), json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
+    return atomic_write(folder.file(name), json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
 
 
 def trial_metrics(result: KinematicsResult) -> dict[str, Any]:
@@ -104,44 +99,3 @@ def worst_marker(result: KinematicsResult) -> tuple[str, float]:
     finite = [(value, name) for value, name in zip(by_marker, result.marker_names) if math.isfinite(value)]
     value, name = max(finite, default=(float("nan"), ""))
     return name, value
-
-
-def file_entry(path: Path) -> dict[str, Any]:
-    """Path, size and hash of a file."""
-    return {"path": str(path), "bytes": path.stat().st_size, "sha256": sha256(path)}
-
-
-def sha256(path: Path) -> str:
-    """Hash of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computes, asked without importing it."""
-    found = {"python": platform.python_version(), "system": platform.platform()}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON has it; what is no number becomes null."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, (set, frozenset)):
-        return sorted(_plain(item) for item in value)
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
