@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from biopose_sim.kinematics.model import OsimModel
+from biopose_sim.kinematics.soles import place_soles
 from biopose_sim.synthetic.curves import normative_curves
 from biopose_sim.synthetic.mapping import LEG_CURVES, Track, coordinate_sign, movable
 
@@ -23,9 +24,6 @@ N_PHASES = 50
 _HARMONICS = 8
 _STEP = 1e-6
 
-# Points of the sole in body axes of an unscaled foot [m]: 13 to 15 mm of skin and shoe below the bones'
-# origins.
-SOLE_POINTS = (("calcn", (0.0, -0.015, 0.0)), ("toes", (0.0, -0.013, 0.0)), ("toes", (0.065, -0.010, 0.0)))
 # Begin and end of weight bearing of heel, ball and toe tip, in the cycle of their leg (Perry & Burnfield
 # 2010).
 BEARING = ((0.02, 0.33), (0.10, 0.56), (0.34, 0.60))
@@ -81,16 +79,7 @@ def sole_points(model: OsimModel, q: Array, side: str) -> Array:
     A model without toes has ball and tip on the calcaneus.
     """
     transforms = model(torch.from_numpy(np.ascontiguousarray(q))).transforms.numpy()
-    bodies = model.body_names
-    points = []
-    for body, location in SOLE_POINTS:
-        name, place = f"{body}_{side}", np.array(location)
-        if name not in bodies:
-            name, place = f"calcn_{side}", place + np.array([0.1788, -0.002, 0.0])
-        index = bodies.index(name)
-        place = place * model.scales[index]
-        points.append(transforms[:, index, :3, :3] @ place + transforms[:, index, :3, 3])
-    return np.stack(points, axis=1)
+    return place_soles(model, transforms, side)
 
 
 def toes_bend(model: OsimModel) -> bool:
