@@ -26,7 +26,7 @@ class ShardData:
     Attributes:
         card: of the folder.
         split: ``"train"``, ``"val"`` or ``"test"``.
-        window: frames of a window.
+        length: frames of a window.
         arrays: memory maps by name, as ``card.content["arrays"]`` describes them.
         persons: a row for each person, as dicts: id, dataset, group, sex, stature [m], mass [kg].
         trials: a row for each trial: name, person (its id), action, dataset, rate [Hz], start_s, quality.
@@ -70,7 +70,7 @@ class ShardData:
         self.persons: tuple[dict[str, Any], ...] = tuple(json.loads(self._checked("persons.json").read_text("utf-8")))
         self.trials: tuple[dict[str, Any], ...] = tuple(json.loads(self._checked("trials.json").read_text("utf-8")))
         written = self.card.content["configuration"]
-        self.window = written["window"] if window is None else window
+        self.length = written["window"] if window is None else window
         self.pad = written["pad"] if pad is None else pad
         self.window_start, self.window_trial = self._windows(written["stride"] if stride is None else stride)
 
@@ -82,7 +82,7 @@ class ShardData:
         """Travel to another process as the name of a folder, not as its content."""
         return _reopen, (self.folder, self.split, *self._given)
 
-    def window_of(self, index: int) -> Arrays:
+    def window(self, index: int) -> Arrays:
         """Return one window as :meth:`batch` does, without the leading dimension."""
         return {name: values[0] for name, values in self.batch([index]).items()}
 
@@ -106,9 +106,9 @@ class ShardData:
             raise InputError(self.folder, f"has no window {rows.max()} in {self.split!r}", f"it has {len(self)}")
         starts, trials = self.window_start[rows], self.window_trial[rows]
         ends = self.arrays["trial_start"][trials] + self.arrays["trial_frames"][trials]
-        lengths = np.minimum(ends - starts, self.window)
+        lengths = np.minimum(ends - starts, self.length)
         batch = {name: self._gather(self.arrays[name], starts, lengths) for name in self.quantities}
-        batch["valid"] = np.arange(self.window) < lengths[:, None]
+        batch["valid"] = np.arange(self.length) < lengths[:, None]
         persons = np.asarray(self.arrays["trial_person"][trials])
         batch |= {name: self.arrays[name][persons] for name in _OF_PERSON}
         batch |= {name: self.arrays[name][trials] for name in _OF_TRIAL}
@@ -142,17 +142,17 @@ class ShardData:
     def _windows(self, stride: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         if self._given[:3] == (None, None, None):
             return np.asarray(self.arrays["window_start"]), np.asarray(self.arrays["window_trial"])
-        if self.window < 1 or stride < 1:
-            raise InputError("shards", f"window {self.window}, stride {stride}", "both are at least one frame")
+        if self.length < 1 or stride < 1:
+            raise InputError("shards", f"window {self.length}, stride {stride}", "both are at least one frame")
         frames, first = self.arrays["trial_frames"], self.arrays["trial_start"]
-        starts = [a + window_starts(int(n), self.window, stride, self.pad) for a, n in zip(first, frames)]
+        starts = [a + window_starts(int(n), self.length, stride, self.pad) for a, n in zip(first, frames)]
         trials = [np.full(len(s), row, dtype=np.int64) for row, s in enumerate(starts)]
         empty = [np.zeros(0, dtype=np.int64)]
         return np.concatenate(empty + starts), np.concatenate(empty + trials)
 
     def _gather(self, source: NDArray[Any], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[Any]:
         """Frames of windows, the last one repeated where the trial ends before the window does."""
-        found = np.empty((len(starts), self.window, *source.shape[1:]), dtype=source.dtype)
+        found = np.empty((len(starts), self.length, *source.shape[1:]), dtype=source.dtype)
         for row, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist())):
             found[row, :length] = source[start : start + length]
             found[row, length:] = source[start + length - 1]

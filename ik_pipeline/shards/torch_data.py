@@ -28,7 +28,7 @@ class TorchWindows(Dataset):
         return len(self.data)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return {name: torch.as_tensor(values) for name, values in self.data.window_of(index).items()}
+        return {name: torch.as_tensor(values) for name, values in self.data.window(index).items()}
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
         return {name: torch.from_numpy(values) for name, values in self.data.batch(indices).items()}

@@ -32,7 +32,11 @@ SPLITS = ("train", "val", "test")
 FRAME_ARRAYS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "markers": ("<f4", ("markers", "xyz"), "input: measured markers [m], ground frame (Y up), NaN where not seen"),
     "markers_seen": ("|b1", ("markers",), "whether the marker was measured"),
-    "markers_kept": ("|b1", ("markers",), "false where a landmark lies beyond the limit from the model's (2 cm rule)"),
+    "markers_kept": (
+        "|b1",
+        ("markers",),
+        "seen and, a landmark, within 2 cm of the model's (configurable): to be trusted",
+    ),
     "coordinates": ("<f4", ("coordinates",), "target: all coordinates of the model [rad | m], dependent ones included"),
     "joint_centers": ("<f4", ("joints", "xyz"), "target: origins of the joints' child frames [m], ground frame"),
     "model_markers": ("<f4", ("markers", "xyz"), "target: the scaled model's markers [m], ground frame"),
