@@ -131,6 +131,10 @@ class ModelChoice:
         landmarks: names of the markers on bony landmarks.
         measurements: marker pairs by which the ScaleTool scales bodies along axes.
         locked: coordinates that are locked after scaling, as D3KE does.
+        unlocked: coordinates that are unlocked after scaling.
+        couplers_off: names of coupler constraints that no longer hold after scaling.
+        marker_bodies: markers and the bodies that carry them after scaling, from where they were in the static pose.
+        notices: what a user should know of the choice, a sentence each.
     """
 
     path: Path
@@ -140,6 +144,10 @@ class ModelChoice:
     landmarks: frozenset[str]
     measurements: tuple[Measurement, ...] = ()
     locked: tuple[str, ...] = ()
+    unlocked: tuple[str, ...] = ()
+    couplers_off: tuple[str, ...] = ()
+    marker_bodies: tuple[tuple[str, str], ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def ik(self) -> IKConfig:

@@ -21,6 +21,8 @@ from biopose_sim.kinematics.fast_threads import run_parallel
 from biopose_sim.kinematics.model import OsimModel
 
 _ROUGH_SIZES = (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2)  # logarithmic
+# Stretches of frames whose normal equations are summed apart, so that sums do not depend on the number of threads.
+_PARTS = 4
 _ROUNDS = 8  # of the search, with spreads estimated in between
 _ROUGH_TOLERANCE = 1e-3  # relative decrease of the objective that ends a round before the last
 _FIRST_INDEPENDENT = 30.0  # frames, before anything is known of their correlation
@@ -224,7 +226,7 @@ class FitSearch:
         n_frames, n_markers = self.weights.shape
         n = n_size + 3 * n_markers
         half = np.empty((n_frames, len(problem.reduced.free), n + 1), dtype=np.float32)
-        n_parts = min(self.n_threads, n_frames)
+        n_parts = min(_PARTS, n_frames)
         bounds = np.linspace(0, n_frames, n_parts + 1).astype(int)
         gradients = np.zeros((n_parts, n))
         sizes, mixed = np.zeros((n_parts, n_size, n_size)), np.zeros((n_parts, n_size, 3 * n_markers))
@@ -259,6 +261,12 @@ class FitSearch:
         assert self.sweep is not None  # poses are solved before
         q = self.sweep.coordinates
         return (q <= self.problem.low) | (q >= self.problem.high)
+
+    def marker_rms(self) -> float:
+        """Distance of measured and model markers in the frames of the search, root mean square [m]."""
+        assert self.sweep is not None  # poses are solved before
+        squares = np.sum((self.sweep.points - self.problem.targets) ** 2, axis=2)
+        return float(np.sqrt(np.nanmean(np.where(self.problem.visible, squares, np.nan))))
 
     def scale_sd(self) -> Array:
         """Standard deviation of the factors from the curvature at the end, shape (n_bodies, 3)."""
