@@ -85,7 +85,7 @@ def source_motion(
     step = frames.step or 1
     time = np.arange(len(chosen)) * bvh.frame_time * step
     if fps is not None:
-        time, local, shifts = _resample(time, local, shifts, fps)
+        time, local, shifts = resample(time, local, shifts, fps)
     rotations, places = chain(bvh.parents, local, shifts)
     up = _vertical(bvh, joints, places)
     world = _upright_axes(up)
@@ -99,7 +99,19 @@ def source_motion(
     return Source(bvh, joints, time, turns, moved, standing, own @ turned[0], hinges, said)
 
 
-def _resample(time: Array, local: Array, shifts: Array, fps: float) -> tuple[Array, Array, Array]:
+def resample(time: Array, local: Array, shifts: Array, fps: float) -> tuple[Array, Array, Array]:
+    """Return a motion at another rate: rotations along the shortest arc, places linearly, frames as they are where
+    the new clock meets them all.
+
+    Args:
+        time: (T,) even, from zero [s].
+        local: (T, J, 3, 3) rotations.
+        shifts: (T, K, 3) places.
+        fps: the new rate [Hz].
+
+    Raises:
+        InputError: a rate that is not above zero.
+    """
     if not fps > 0:
         raise InputError("frame rate", f"is {fps:g} Hz", "give a rate above zero")
     wanted = np.arange(int(np.floor(time[-1] * fps + 1e-6)) + 1) / fps
