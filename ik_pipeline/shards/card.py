@@ -6,17 +6,16 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from biopose_sim import __version__
 from biopose_sim.io import atomic_write
-from ik_pipeline.shards.types import ARRAYS, CARD, FORMAT, SPLITS, ShardConfig, sha256
+from biopose_sim.io.record import sha256, versions
+from ik_pipeline.shards.types import ARRAYS, CARD, FORMAT, SPLITS, ShardConfig
 
 CARD_TEXT = "CARD.md"
 _BY = ("dataset", "sex", "action")
-_PACKAGES = ("numpy", "scipy", "torch", "numba")
 FRAMES_OF_REFERENCE = (
     "Ground frame of OpenSim: X forward, Y up, Z right, metres; angles in radians; coordinates in the model's order; "
     "body axes are those of the model's bodies; indices count from 0."
@@ -70,7 +69,7 @@ def write_card(
     content = {
         "format": FORMAT,
         "biopose_sim": __version__,
-        "versions": {name: metadata.version(name) for name in _PACKAGES},
+        "versions": versions(),
         "source": {"name": manifest["source"].get("name"), "engine": (manifest.get("engine") or {}).get("name")},
         "configuration": asdict(config),
         "conventions": FRAMES_OF_REFERENCE,

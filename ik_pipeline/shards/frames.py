@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,19 +51,18 @@ class TrialFrames:
             yield self._block(self.grid.part(first, first + _BLOCK))
 
     def _block(self, grid: Grid) -> Arrays:
-        columns = [self.model.marker_names.index(name) for name in self.stored.marker_names]
-        markers = np.full((len(grid), len(self.model.marker_names), 3), np.nan)
         q, steady = self.stored.coordinates[grid.before], np.ones(len(grid), dtype=bool)
         converged = self.stored.converged[grid.before] & self.stored.converged[grid.after]
         if grid.is_whole:
-            markers[:, columns] = self.stored.markers[grid.before]
+            markers = self._all_markers(self.stored.markers[grid.before])
         else:
-            markers[:, columns] = interpolate(self.stored.markers, grid)
+            markers = self._all_markers(interpolate(self.stored.markers, grid))
             turning = np.array([kind == "rotational" for kind in self.model.motion_types])
             q, steady = interpolate_angles(self.stored.coordinates, turning, grid)
         pose = posed(self.model, self.scaling, q)
-        model_markers = pose.markers.numpy()
-        errors = np.linalg.norm(markers - model_markers, axis=2)
+        model_markers = np.ascontiguousarray(pose.markers.numpy(), dtype=np.float32)
+        away = markers - model_markers
+        errors = np.sqrt(np.einsum("tmk,tmk->tm", away, away))
         kept = landmark_mask(errors, self.model.marker_names, self.landmarks, self.limit)
         return {
             "markers": markers,
@@ -74,6 +73,15 @@ class TrialFrames:
             "model_markers": model_markers,
             "converged": converged & steady,
         }
+
+    def _all_markers(self, markers: NDArray[np.floating]) -> NDArray[np.float32]:
+        """The model's markers in its order; NaN where the trial has none."""
+        names = self.model.marker_names
+        if self.stored.marker_names == names:
+            return markers.astype(np.float32, copy=False)
+        found = np.full((len(markers), len(names), 3), np.nan, dtype=np.float32)
+        found[:, [names.index(name) for name in self.stored.marker_names]] = markers
+        return found
 
 
 def trial_frames(
@@ -113,18 +121,47 @@ def check_scaling(file: Path, scaling: StoredScaling, model: OsimModel) -> None:
         raise InputError(file, "is the scaling of another model", "run 'biopose groundtruth' again")
 
 
+def settled(
+    scaling: StoredScaling, stored: StoredTrial, model: OsimModel, changed_over: tuple[str, ...]
+) -> StoredScaling:
+    """Return the scaling with the places of markers that changed over to another body after scaling.
+
+    OpenSim places these in the person's static pose; where they are on their new body is seen from any result.
+
+    Args:
+        scaling: as stored.
+        stored: a result of the person.
+        model: the generic model.
+        changed_over: names of these markers.
+    """
+    rows = _some_frames(stored)
+    found = posed(model, scaling, stored.coordinates[rows])
+    offsets = np.array(scaling.marker_offsets)
+    for name in set(changed_over) & set(stored.marker_names) & set(model.marker_names):
+        i = model.marker_names.index(name)
+        away = stored.model_markers[rows, stored.marker_names.index(name)] - found.markers[:, i].numpy()
+        if np.abs(away).max() > _SAME_PLACE:
+            turns = found.transforms[:, model.tree.marker_body[i], :3, :3].numpy()
+            offsets[i] += np.einsum("tji,tj->ti", turns, away).mean(axis=0)
+    return replace(scaling, marker_offsets=offsets)
+
+
 def check_result(file: Path, stored: StoredTrial, model: OsimModel, scaling: StoredScaling) -> None:
     """Raise an InputError unless model, scaling and result belong together."""
     unknown = set(stored.marker_names) - set(model.marker_names)
     if stored.coordinate_names != model.coordinate_names or unknown:
         raise InputError(file, "is the result of another model", "run 'biopose groundtruth' again")
-    rows = np.linspace(0, len(stored.time) - 1, 8).astype(int)
+    rows = _some_frames(stored)
     columns = [model.marker_names.index(name) for name in stored.marker_names]
     found = posed(model, scaling, stored.coordinates[rows]).markers.numpy()[:, columns]
     distance = float(np.abs(found - stored.model_markers[rows]).max(initial=0.0))
     if not distance <= _SAME_PLACE:
         problem = f"its model markers lie up to {1e3 * distance:.2g} mm from where model and scaling put them"
         raise InputError(file, problem, "results of different runs were mixed: run 'biopose groundtruth' again")
+
+
+def _some_frames(stored: StoredTrial) -> NDArray[np.int64]:
+    return np.linspace(0, len(stored.time) - 1, 8).astype(np.int64)
 
 
 def _unfit(stored: StoredTrial) -> str | None:

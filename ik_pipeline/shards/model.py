@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from biopose_sim.bodies.virtual import read_virtual_markers
 from biopose_sim.errors import InputError
+from biopose_sim.io.record import sha256
 from biopose_sim.kinematics.model import OsimModel
-from biopose_sim.osim.markerset import keep_markers, read_marker_set, with_markers
+from biopose_sim.osim.markerset import keep_markers
 from biopose_sim.osim.schema import GROUND
 from biopose_sim.paths import default_model_path, markerset_path
-from ik_pipeline.shards.types import Card, sha256
-from ik_pipeline.virtual_fit import virtual_model
+from ik_pipeline.after_scaling import after_scaling
+from ik_pipeline.model_choice import choose_model
+from ik_pipeline.shards.types import Card
+from ik_pipeline.types import ModelChoice
 
 MODEL_FILE = "model.osim"
+# What of a choice changes the model once it is scaled.
+CHANGES = ("locked", "unlocked", "couplers_off", "marker_bodies")
 
 
 @dataclass(frozen=True)
@@ -27,16 +31,19 @@ class GenericModel:
     """The model that persons are scaled from.
 
     Attributes:
-        model: with its markers; no coordinate is locked, so that results hold what was solved.
-        path: its file.
-        markers: the marker set's file; None: the markers are the model's own.
-        locked: names of the coordinates that the file locks.
+        model: as it is after scaling, with its markers; no coordinate is locked, so that results hold what was solved.
+        choice: where it comes from, and what changes after scaling.
+        locked: names of the coordinates that are locked in the scaled models.
     """
 
     model: OsimModel
-    path: Path
-    markers: Path | None
+    choice: ModelChoice
     locked: frozenset[str]
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What changes after scaling, as JSON has it."""
+        return {key: [list(v) if isinstance(v, tuple) else v for v in getattr(self.choice, key)] for key in CHANGES}
 
 
 def load_model(folder: str | Path) -> OsimModel:
@@ -50,10 +57,13 @@ def load_model(folder: str | Path) -> OsimModel:
     card = Card.read(folder)
     entry = card.content["model"]
     markers = None if entry["markers_file"] is None else card.folder / entry["markers_file"]
-    return open_model(card.folder / entry["file"], markers, card.names["markers"], entry["sha256"]).model
+    names = card.names["markers"]
+    return open_model(card.folder / entry["file"], markers, names, entry["sha256"], entry["after_scaling"]).model
 
 
-def open_model(path: Path, markers: Path | None, names: Sequence[str], expected_hash: str) -> GenericModel:
+def open_model(
+    path: Path, markers: Path | None, names: Sequence[str], expected_hash: str, changes: Mapping[str, Any] | None = None
+) -> GenericModel:
     """Return the model with the named markers.
 
     Args:
@@ -62,30 +72,38 @@ def open_model(path: Path, markers: Path | None, names: Sequence[str], expected_
             None: its own, or the virtual markers where those are the names.
         names: of the markers that persons have, in their order.
         expected_hash: SHA-256 of the model's file.
+        changes: after scaling, by the names of `CHANGES`; None: those that are known of such a model.
 
     Raises:
-        InputError: no such file, one of another content, or none of these markers.
+        InputError: no such file, one of another content, or not these markers.
     """
-    if not path.is_file():
-        raise InputError(path, "no such file", "it is the model of the run: put it back or run again")
+    for file in (path, markers):
+        if file is not None and not file.is_file():
+            raise InputError(file, "no such file", "the run was made with it: put it back or run again")
     if sha256(path) != expected_hash:
         raise InputError(path, "is not the model of the run: its content was changed", "put it back or run again")
-    for model, file in _with_markers(path, markers):
-        if set(names) <= set(model.marker_names):
-            kept = keep_markers(model, names)
-            if kept.marker_names == tuple(names):
-                locked = frozenset(n for n, lock in zip(kept.coordinate_names, kept.tree.locked) if lock)
-                return GenericModel(_unlocked(kept), path, file, locked)
-    raise InputError(markers or path, "has not the markers of the run", "put the run's marker set back or run again")
+    choice = choose_model(virtual=False, path=path, markers=markers)
+    if markers is None and not set(names) <= set(choice.model.marker_names):
+        choice = choose_model(virtual=False, path=path, markers=markerset_path("virtual"))
+    if changes is not None:
+        pairs = tuple((name, body) for name, body in changes["marker_bodies"])
+        choice = replace(choice, **{key: tuple(changes[key]) for key in CHANGES} | {"marker_bodies": pairs})
+    there = [name for name in choice.model.marker_names if name in set(names)]
+    if there != list(names):
+        raise InputError(markers or path, "has not the markers of the run", "put the marker set back or run again")
+    scaled = after_scaling(keep_markers(choice.model, names), choice)
+    locked = frozenset(name for name, lock in zip(scaled.coordinate_names, scaled.tree.locked) if lock)
+    return GenericModel(_unlocked(scaled), choice, locked)
 
 
 def copy_model(generic: GenericModel, folder: Path) -> dict[str, Any]:
     """Copy the model and its marker set into the folder and return where they are and their hashes."""
-    shutil.copyfile(generic.path, folder / MODEL_FILE)
-    entry: dict[str, Any] = {"file": MODEL_FILE, "sha256": sha256(generic.path), "markers_file": None}
-    if generic.markers is not None:
-        entry["markers_file"] = f"markers{generic.markers.suffix}"
-        shutil.copyfile(generic.markers, folder / entry["markers_file"])
+    path, markers = generic.choice.path, generic.choice.markers
+    shutil.copyfile(path, folder / MODEL_FILE)
+    entry: dict[str, Any] = {"file": MODEL_FILE, "sha256": sha256(path), "markers_file": None}
+    if markers is not None:
+        entry["markers_file"] = f"markers{markers.suffix}"
+        shutil.copyfile(markers, folder / entry["markers_file"])
     default = default_model_path()
     entry["default"] = default.is_file() and sha256(default) == entry["sha256"]
     return entry
@@ -116,6 +134,7 @@ def describe(generic: GenericModel, landmarks: Sequence[str]) -> dict[str, Any]:
     kinds = ["landmark" if name in set(landmarks) else "tracking" for name in model.marker_names]
     markers = zip(model.marker_names, bodies, places, kinds)
     return {
+        "after_scaling": generic.changes,
         "root_body": root_body(model),
         "coordinates": coordinates,
         "bodies": [
@@ -166,21 +185,6 @@ def size_axes(body: str) -> str:
         if any(part in name for part in parts):
             return axes
     return "y"
-
-
-def _with_markers(path: Path, markers: Path | None) -> Iterator[tuple[OsimModel, Path | None]]:
-    """The model with markers, and the file that these come from."""
-    if markers is not None and markers.suffix.lower() == ".csv":
-        yield virtual_model(path, read_virtual_markers(markers)), markers
-        return
-    model = OsimModel.from_file(path)
-    if markers is not None:
-        yield with_markers(model, read_marker_set(markers, model)), markers
-        return
-    yield model, None
-    virtual = read_virtual_markers()
-    if {m.segment for m in virtual} <= {*model.body_names, GROUND}:
-        yield virtual_model(path, virtual), markerset_path("virtual")
 
 
 def _unlocked(model: OsimModel) -> OsimModel:

@@ -28,20 +28,22 @@ class Moments:
 
     def add(self, samples: NDArray[np.floating]) -> None:
         """Add samples, (n, *shape)."""
-        known = np.isfinite(samples)
-        if not known.any():
+        if not len(samples):
             return
-        values = np.asarray(samples, dtype=float)
+        known = np.isfinite(samples)
+        whole = bool(known.all())
         if self._center is None:
             # Sums about a typical value lose no digits.
-            first = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-            self._center = first
-        away = np.where(known, values - self._center, 0.0)
-        self.count += known.sum(axis=0)
+            first = samples if whole else np.where(known, samples, 0.0)
+            self._center = first.sum(axis=0, dtype=float) / np.maximum(known.sum(axis=0), 1)
+        away = samples - self._center
+        self.low = np.fmin(self.low, np.fmin.reduce(samples, axis=0))
+        self.high = np.fmax(self.high, np.fmax.reduce(samples, axis=0))
+        if not whole:
+            away = np.where(known, away, 0.0)
+        self.count += len(samples) if whole else known.sum(axis=0)
         self._sum += away.sum(axis=0)
-        self._squares += (away**2).sum(axis=0)
-        self.low = np.minimum(self.low, np.where(known, values, np.inf).min(axis=0))
-        self.high = np.maximum(self.high, np.where(known, values, -np.inf).max(axis=0))
+        self._squares += np.einsum("i...,i...->...", away, away)
 
     @property
     def mean(self) -> Array:

@@ -12,7 +12,6 @@ Frames of a trial lie one after the other and are stored once; windows are indic
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose_sim.errors import InputError
+from biopose_sim.io.record import sha256
 
 FORMAT = 1
 CARD = "card.json"
@@ -167,12 +167,6 @@ def check_size(path: Path, size: int) -> None:
     if (found := path.stat().st_size) != size:
         problem = f"has {found} bytes where the card says {size}"
         raise InputError(path, problem, "it was truncated or changed: write the shards again")
-
-
-def sha256(path: Path) -> str:
-    """Hash of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def shape_of(sizes: Mapping[str, int], name: str) -> tuple[int, ...]:

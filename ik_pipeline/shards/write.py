@@ -16,9 +16,9 @@ from biopose_sim.errors import InputError
 from biopose_sim.io import atomic_write
 from ik_pipeline.shards.arrays import SplitArrays, writing
 from ik_pipeline.shards.card import split_counts, write_card
-from ik_pipeline.shards.frames import check_scaling, trial_frames
+from ik_pipeline.shards.frames import check_scaling, settled, trial_frames
 from ik_pipeline.shards.licence import licence_note
-from ik_pipeline.shards.model import GenericModel, copy_model, describe, landmarks_of, open_model, root_markers
+from ik_pipeline.shards.model import CHANGES, GenericModel, copy_model, describe, landmarks_of, open_model, root_markers
 from ik_pipeline.shards.plan import MANIFEST, Plan, PlannedPerson, PlannedTrial, make_plan
 from ik_pipeline.shards.statistics import TrainingStatistics
 from ik_pipeline.shards.types import CARD, SPLITS, Card, ShardConfig
@@ -83,6 +83,7 @@ class _Writer:
         self, generic: GenericModel, plan: Plan, config: ShardConfig, splits: Mapping[str, _Split], progress: Progress
     ) -> None:
         self.model, self.config, self.splits = generic.model, config, splits
+        self.changed_over = tuple(name for name, _ in generic.choice.marker_bodies)
         self.landmarks = landmarks_of(plan.manifest, generic.model)
         self.left_out = list(plan.left_out)
         self.progress, self.total, self.done = progress, plan.frames, 0
@@ -95,6 +96,9 @@ class _Writer:
         split = self.splits[person.split]
         scaling = read_stored_scaling(person.scaling)
         check_scaling(person.scaling, scaling, self.model)
+        if self.changed_over:
+            first = read_stored_trial(person.trials[0].file)
+            scaling = settled(scaling, first, self.model, self.changed_over)
         before = len(split.trials)
         for trial in person.trials:
             self._trial(person, trial, scaling, split)
@@ -166,7 +170,7 @@ def names_of(model: Any) -> dict[str, list[str]]:
 def _write(run: Path, plan: Plan, config: ShardConfig, folder: Path, progress: Progress) -> dict[str, Any]:
     if not plan.persons:
         raise InputError(run / MANIFEST, "has no solved trial")
-    generic = _generic_model(run, plan)
+    generic = _generic_model(plan)
     with ExitStack() as stack:
         sizes = sizes_of(generic.model)
         splits = {name: _Split(stack.enter_context(SplitArrays(folder / name, sizes))) for name in SPLITS}
@@ -196,13 +200,13 @@ def _write(run: Path, plan: Plan, config: ShardConfig, folder: Path, progress: P
     )
 
 
-def _generic_model(run: Path, plan: Plan) -> GenericModel:
-    entry = plan.manifest["model"]
+def _generic_model(plan: Plan) -> GenericModel:
+    entry, engine = plan.manifest["model"], plan.manifest.get("engine") or {}
     markers = Path(entry["markers"]) if entry.get("markers") else None
-    if markers is not None and not markers.is_file():
-        raise InputError(markers, "no such file", "it is the marker set of the run: put it back or run again")
     names = read_stored_scaling(plan.persons[0].scaling).marker_names
-    return open_model(Path(entry["path"]), markers, names, entry["sha256"])
+    engine = engine.get("configuration", engine)
+    changes = {key: engine[key] for key in CHANGES} if engine.keys() >= set(CHANGES) else None
+    return open_model(Path(entry["path"]), markers, names, entry["sha256"], changes)
 
 
 def _check_target(target: Path) -> None:
