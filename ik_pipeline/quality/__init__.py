@@ -6,7 +6,7 @@
 
 from ik_pipeline.quality.markers import landmark_mask
 from ik_pipeline.quality.person import measure_person
-from ik_pipeline.quality.rules import Rules, judge_person, judge_trial
+from ik_pipeline.quality.rules import Rules, judge_person, judge_trial, trial_severity
 from ik_pipeline.quality.trial import measure_trial
 from ik_pipeline.quality.types import PersonQuality, TrialQuality
 
@@ -19,4 +19,5 @@ __all__ = [
     "landmark_mask",
     "measure_person",
     "measure_trial",
+    "trial_severity",
 ]

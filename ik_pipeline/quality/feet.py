@@ -24,6 +24,8 @@ Bools = NDArray[np.bool_]
 AT_GROUND = 0.03
 # The sole is known to about this [m]: shoes, soft heels.
 SINKS = 0.02
+# Below this share of frames, feet that stand may be feet that turn in the air.
+_FEW = 0.1
 # Head and feet are level where the line between them rises by less than this share of its length.
 LEVEL = 0.3
 _SMOOTH = 0.02  # [s] standard deviation of the Gaussian before speeds are taken, as where stances are found elsewhere
@@ -91,7 +93,7 @@ def measure_feet(model: OsimModel, result: KinematicsResult) -> FeetQuality | No
 def foot_points(model: OsimModel, result: KinematicsResult) -> FootPoints | None:
     """Return points of the feet: of the soles where the model has the usual feet, else its markers on the feet."""
     sides = [side for side in "rl" if has_soles(model, side)]
-    by_foot = _foot_markers(model, result.marker_names)
+    by_foot = [] if sides else _foot_markers(model, result.marker_names)
     if not sides and not by_foot:
         return None
     top = _top_body(model)
@@ -156,21 +158,28 @@ def _stance(points: Array, rate: float) -> _Stance:
 
 
 def _floor(points: FootPoints, stances: Sequence[_Stance]) -> tuple[float, str]:
-    """Height of the level that standing feet agree on, and whether it is the ground's y = 0."""
+    """Height of the floor [m], and whether it is the ground's y = 0.
+
+    It is, where the level that standing feet agree on is near 0, or where the lowest that feet reach is (on a treadmill
+    feet do not stand). Else the floor is that level, or where feet hardly ever stand the lowest that they reach.
+    """
     heights, numbers, last = [], [], 0
     for stance in stances:
         standing = stance.speed < STANDING_SPEED
         heights.append(stance.lowest[standing])
         numbers.append(runs(standing)[standing] + last)
         last += len(stance.lowest)
+    lowest = float(np.percentile(np.min([s.lowest for s in stances], axis=0), 5))
     high = np.concatenate(heights)
-    if not len(high):
+    level = lowest
+    if len(high) >= _FEW * len(points.feet) * len(stances[0].lowest):
+        # All at one place, so that no slope is sought.
+        places = np.zeros((len(high), 3))
+        places[:, 2] = high
+        level = fit_floor(places, np.concatenate(numbers)).level
+    if points.kind == "soles" and min(abs(level), abs(lowest)) < AT_GROUND:
         return 0.0, "ground"
-    # All at one place, so that no slope is sought.
-    places = np.zeros((len(high), 3))
-    places[:, 2] = high
-    level = fit_floor(places, np.concatenate(numbers)).level
-    return (0.0, "ground") if points.kind == "soles" and abs(level) < AT_GROUND else (level, "feet")
+    return level, "feet"
 
 
 def _sliding(stances: Sequence[_Stance], on_floor: Sequence[Bools], rate: float) -> tuple[float | None, float | None]:

@@ -57,8 +57,23 @@ def time_at_limits(model: OsimModel, result: KinematicsResult) -> Limits:
     return Limits(float(at.mean()), float(at.any(axis=1).mean()), shares)
 
 
-def count_jumps(result: KinematicsResult) -> tuple[NDArray[np.int64], int]:
-    """Return how often each coordinate jumps, (n_q,), and the number of steps by more than half a turn.
+@dataclass(frozen=True, eq=False)
+class Jumps:
+    """Steps of coordinates that are no motion.
+
+    Attributes:
+        by_coordinate: (n_q,) number of jumps.
+        frames: share of steps from frame to frame in which any coordinate jumps.
+        wraps: number of steps of more than half a turn.
+    """
+
+    by_coordinate: NDArray[np.int64]
+    frames: float
+    wraps: int
+
+
+def find_jumps(result: KinematicsResult) -> Jumps:
+    """Find steps of coordinates that are too fast to be motion; whole turns do not count.
 
     A step is compared with the median of the five steps around it, so that fast motion is none and a spike is.
     "Coupled" coordinates follow others and are left out.
@@ -67,7 +82,7 @@ def count_jumps(result: KinematicsResult) -> tuple[NDArray[np.int64], int]:
     kinds = np.array(result.motion_types, dtype=object)
     columns = np.flatnonzero(kinds != "coupled")
     if len(result.time) < 3 or not len(columns):
-        return counts, 0
+        return Jumps(counts, 0.0, 0)
     angular = kinds[columns] == "rotational"
     steps = np.diff(result.coordinates[:, columns], axis=0)
     turns = np.where(angular, np.round(steps / (2.0 * np.pi)), 0.0)
@@ -78,8 +93,9 @@ def count_jumps(result: KinematicsResult) -> tuple[NDArray[np.int64], int]:
     # Only a step that is itself beyond half the limit can differ by the limit from its neighbours or make them do so.
     busy = np.flatnonzero((np.abs(steps) > 0.5 * limits).any(axis=0))
     usual = _running_median(steps[:, busy])
-    counts[columns[busy]] = (np.abs(steps[:, busy] - usual) > limits[:, busy]).sum(axis=0)
-    return counts, int(np.count_nonzero(turns))
+    beyond = np.abs(steps[:, busy] - usual) > limits[:, busy]
+    counts[columns[busy]] = beyond.sum(axis=0)
+    return Jumps(counts, float(beyond.any(axis=1).mean()), int(np.count_nonzero(turns)))
 
 
 def _running_median(steps: Array) -> Array:
@@ -107,6 +123,8 @@ def squared_jerk(points: Array, rate: float) -> Array | None:
         return None
     means = points[: count * block]
     if block > 1:
-        means = means.reshape(count, block, *points.shape[1:]).mean(axis=1)
+        by_block = means.reshape(count, block, *points.shape[1:])
+        means = sum(by_block[:, k] for k in range(1, block)) + by_block[:, 0]
+        means /= block
     jerk = np.diff(means, n=3, axis=0)
     return np.einsum("tmi,tmi->tm", jerk, jerk) * (rate / block) ** 6

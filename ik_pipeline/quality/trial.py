@@ -32,7 +32,7 @@ def measure_trial(model: OsimModel, result: KinematicsResult, trial: Trial, land
     measured = trial.markers if whole else trial.markers[:, columns]
     rate = trial.rate if np.isfinite(trial.rate) else None
     limits = motion.time_at_limits(model, result)
-    jumps, wraps = motion.count_jumps(result)
+    jumps = motion.find_jumps(result)
     leaps = markers.count_jumps(measured - result.model_markers, result.time)
     jerk, jerk_ratio = _jerk(measured, result.model_markers, rate)
     feet = measure_feet(model, result)
@@ -48,9 +48,10 @@ def measure_trial(model: OsimModel, result: KinematicsResult, trial: Trial, land
         "at_limits": limits.samples,
         "frames_at_limits": limits.frames,
         "limits": markers.ranked(result.coordinate_names, limits.by_coordinate, most=None),
-        "jumps": int(jumps.sum()),
-        "jumping": markers.ranked(result.coordinate_names, jumps),
-        "wraps": wraps,
+        "jumps": int(jumps.by_coordinate.sum()),
+        "jump_frames": jumps.frames,
+        "jumping": markers.ranked(result.coordinate_names, jumps.by_coordinate),
+        "wraps": jumps.wraps,
         "jerk": jerk,
         "jerk_ratio": jerk_ratio,
         **(_NO_FEET if feet is None else dataclasses.asdict(feet)),

@@ -59,6 +59,7 @@ class TrialQuality(_FromJson):
         frames_at_limits: share of frames with at least one coordinate at a limit.
         limits: share of frames at a limit, of each coordinate that is there ever.
         jumps: steps of coordinates that differ from those around them by more than motion can, see `motion`.
+        jump_frames: share of steps from frame to frame in which any coordinate jumps.
         jumping: coordinates that jump, with their number of jumps, eight at most.
         wraps: steps of more than half a turn: the same angle but for a whole turn.
         jerk: root mean square jerk of the model's markers, as it is seen at 30 Hz [m/s^3]; see `motion`.
@@ -98,6 +99,7 @@ class TrialQuality(_FromJson):
     frames_at_limits: float
     limits: Named
     jumps: int
+    jump_frames: float
     jumping: Named
     wraps: int
     jerk: float | None
@@ -131,6 +133,7 @@ class PersonQuality(_FromJson):
         departures: factors that few people have, as ``"thigh y"`` with the logarithm of the factor relative to
             ``size``; the furthest first. Beyond 2.5 standard deviations of the configuration's `SizePrior`.
         departure: the furthest of all, as the absolute logarithm.
+        furthest: part and axis of it.
         asymmetry: the largest ratio of a factor on both sides, as the absolute logarithm; None without sides.
         asymmetric: part and axis of it.
         model_stature: from the soles to the top of the head of the scaled model [m]; None without head or feet.
@@ -149,6 +152,7 @@ class PersonQuality(_FromJson):
     parts: tuple[tuple[str, Vec3], ...]
     departures: Named
     departure: float
+    furthest: str
     asymmetry: float | None
     asymmetric: str | None
     model_stature: float | None
