@@ -82,24 +82,29 @@ def make_plan(run_folder: Path, config: ShardConfig) -> Plan:
         InputError: no manifest or one of another version, a group whose persons are to be in different splits.
     """
     manifest = read_manifest(run_folder)
-    splits = group_splits(manifest["persons"], config, run_folder / MANIFEST)
-    persons, left_out = [], []
-    for entry in manifest["persons"]:
-        folder = run_folder / PERSONS / entry["id"]
-        solved = [trial for trial in entry["trials"] if trial["status"] == "ok"]
-        left_out += [
+    try:
+        splits = group_splits(manifest["persons"], config, run_folder / MANIFEST)
+        persons = [_planned(run_folder, entry, splits) for entry in manifest["persons"]]
+        left_out = [
             {"person": entry["id"], "trial": trial["name"], "reason": f"status {trial['status']}"}
+            for entry in manifest["persons"]
             for trial in entry["trials"]
             if trial["status"] != "ok"
         ]
-        trials = tuple(
-            PlannedTrial(folder / f"{t['name']}.npz", t["name"], t.get("action"), t.get("quality") or {}, t["frames"])
-            for t in solved
-        )
-        if trials:
-            row = {key: entry.get(key) for key in ("id", "dataset", "group", "sex", "stature", "mass")}
-            persons.append(PlannedPerson(folder / f"{SCALING}.npz", row, splits[entry["group"]], trials))
-    return Plan(manifest, tuple(persons), tuple(left_out))
+    except KeyError as error:
+        raise InputError(run_folder / MANIFEST, f"lacks {error} of a person or trial", "run again") from error
+    return Plan(manifest, tuple(person for person in persons if person.trials), tuple(left_out))
+
+
+def _planned(run_folder: Path, entry: Mapping[str, Any], splits: Mapping[str, str]) -> PlannedPerson:
+    folder = run_folder / PERSONS / entry["id"]
+    trials = tuple(
+        PlannedTrial(folder / f"{t['name']}.npz", t["name"], t.get("action"), t.get("quality") or {}, t["frames"])
+        for t in entry["trials"]
+        if t["status"] == "ok"
+    )
+    row = {key: entry.get(key) for key in ("id", "dataset", "group", "sex", "stature", "mass")}
+    return PlannedPerson(folder / f"{SCALING}.npz", row, splits[entry["group"]], trials)
 
 
 def read_manifest(run_folder: Path) -> Mapping[str, Any]:

@@ -112,6 +112,7 @@ class _Writer:
         stored = read_stored_trial(trial.file)
         frames = trial_frames(trial.file, stored, self.model, scaling, self.landmarks, self.config)
         self.done += trial.frames
+        self.progress(self.done, self.total)
         if isinstance(frames, str):
             self.left_out.append({"person": person.row["id"], "trial": trial.name, "reason": frames})
             return
@@ -148,7 +149,6 @@ class _Writer:
                 "quality": {key: value for key, value in trial.quality.items() if not isinstance(value, (list, dict))},
             }
         )
-        self.progress(self.done, self.total)
 
 
 def sizes_of(model: Any) -> dict[str, int]:
