@@ -71,7 +71,7 @@ def pivots(p, poses, weights, fixed, w):
             result[t, k] = pivot
             if pivot > 1e-14 * largest:
                 for i in range(k):
-                    ratio = w.matrix[k, i] / pivot
+                    ratio = w.matrix[i, k] / pivot
                     for j in range(i + 1):
-                        w.matrix[i, j] -= ratio * w.matrix[k, j]
+                        w.matrix[j, i] -= ratio * w.matrix[j, k]
     return result

@@ -234,8 +234,8 @@ def _curvature_vector(s, a, v, out):
 
 @_inline
 def _add(matrix, i, j, value):
-    """Add to the lower triangle of a symmetric matrix."""
-    if i >= j:
+    """Add to the upper triangle of a symmetric matrix."""
+    if i <= j:
         matrix[i, j] += value
     else:
         matrix[j, i] += value
@@ -243,14 +243,14 @@ def _add(matrix, i, j, value):
 
 @_internal
 def derivatives(p, slopes, bends, bends_single, axes, moments, subtree, entry, gradient, matrix, curved):
-    """Gradient (n_free,) and lower triangle of the NEWTON or GAUSS_NEWTON matrix (n_free, n_free).
+    """Gradient (n_free,) and upper triangle of the NEWTON or GAUSS_NEWTON matrix (n_free, n_free).
 
     ``entry`` (n_entries, 6) is scratch for the joint motions of the (node, coordinate) pairs.
     """
     n = p.n_free
     for i in range(n):
         gradient[i] = 0.0
-        for j in range(i + 1):
+        for j in range(i, n):
             matrix[i, j] = 0.0
     for e in range(len(p.entry_free)):
         for i in range(6):
@@ -296,8 +296,8 @@ def derivatives(p, slopes, bends, bends_single, axes, moments, subtree, entry, g
                         j = p.pattern_free[b]
                         both = term * slopes[a] * slopes[b]
                         if above == op:
-                            # Both orders of (a, b) come by; the lower triangle takes one of them.
-                            if i >= j:
+                            # Both orders of (a, b) come by; the upper triangle takes one of them.
+                            if i <= j:
                                 matrix[i, j] += both
                         elif i == j:
                             matrix[i, j] += 2.0 * both
@@ -317,7 +317,7 @@ def derivatives(p, slopes, bends, bends_single, axes, moments, subtree, entry, g
         inertia[5] = s[0] * v[2] + a[0] * s[2] - a[1] * s[1]
         for other in range(p.entry_ptr[node], p.entry_ptr[node + 1]):
             i = p.entry_free[other]
-            if i >= j:
+            if i <= j:
                 value = 0.0
                 for d in range(6):
                     value += entry[other, d] * inertia[d]
@@ -376,7 +376,7 @@ def cost_of(p, q, target, weights, goal, goal_weight, w):
 
 @_internal
 def derive(p, q, target, weights, goal, goal_weight, curved, w):
-    """Gradient and lower triangle of the NEWTON or GAUSS_NEWTON matrix at the last cost_of's q.
+    """Gradient and upper triangle of the NEWTON or GAUSS_NEWTON matrix at the last cost_of's q.
 
     ``curved`` is a float because numba compiles a copy for each Boolean or whole constant.
     """

@@ -21,11 +21,16 @@ _RELATIVE_FLOOR = 1e-13  # a smaller decrease of the cost is rounding
 _CHORDS = 3  # steps with one factor before it is made anew
 _CONTRACTION = 0.2  # slower ones are not worth it
 _LEAST_RATE = 0.1  # believed of one step
+_MOST_BLUNT, _SHARPEN = 3, 8  # iterations without a look at the curvature; frames after which it is looked at again
 _LIKELY = 2.0  # times the cost of the frame before that an extrapolated pose may have to be taken unseen
 
 
 class StepSpace(NamedTuple):
-    """Scratch arrays of the step computation."""
+    """Scratch arrays of the step computation.
+
+    ``blunt`` (2,) counts the first iterations of a frame in which the Newton matrix was of no use in the frames before
+    (the measured markers lie too far from where the motion led), and frames.
+    """
 
     active: NDArray[np.bool_]
     lower: Array
@@ -33,11 +38,12 @@ class StepSpace(NamedTuple):
     damping: Array
     trial: Array
     border: Array
+    blunt: NDArray[np.int64]
 
 
 def step_space(n: int) -> StepSpace:
     """Allocate the scratch arrays for n coordinates."""
-    return StepSpace(np.ones(n, dtype=bool), np.zeros((n, n)), *(np.zeros(n) for _ in range(4)))
+    return StepSpace(np.ones(n, dtype=bool), np.zeros((n, n)), *(np.zeros(n) for _ in range(4)), np.zeros(2, np.int64))
 
 
 @_internal
@@ -55,7 +61,7 @@ def _bounded_solution(p, q, g, matrix, low, high, s):
             if s.border[k] != 0.0:
                 for j in range(n):
                     if s.active[j]:
-                        s.step[j] -= (matrix[j, k] if j > k else matrix[k, j]) * s.border[k]
+                        s.step[j] -= (matrix[j, k] if j < k else matrix[k, j]) * s.border[k]
         solve_factored(p, s.lower, s.step)
         kept = True
         for j in range(n):
@@ -73,14 +79,14 @@ def _bounded_solution(p, q, g, matrix, low, high, s):
 
 
 @_internal
-def _newton_step(p, q, target, weights, goal, goal_weight, low, high, movable, floor, extra, w, s):
+def _newton_step(p, q, target, weights, goal, goal_weight, low, high, movable, floor, newton, extra, w, s):
     """Newton step where its matrix allows it, else Gauss-Newton; coordinates pressed against a bound are held.
 
-    ``w`` holds gradient and Newton matrix at q. Returns whether it is a Newton step, and the damping it took.
+    ``w`` holds the gradient at q, and the Newton matrix if ``newton``, else that of Gauss-Newton. Returns whether it
+    is a Newton step, and the damping it took.
     """
     n = p.n_free
     g = w.gradient
-    newton = True
     more = extra
     while True:
         for j in range(n):
@@ -161,15 +167,18 @@ def solve_frame(
         nothing += _NOTHING * weights[m]
     extra = 0.0
     iteration = 0
+    blunt = s.blunt[0]
     converged = accepted = False
     while iteration < max_iterations and not converged:
         newton = accepted = False
         expected = largest = new_cost = 0.0
         for _ in range(40):
             if not newton:
-                derive(p, q, target, weights, goal, goal_weight, NEWTON, w)
+                sharp = iteration >= blunt
+                derive(p, q, target, weights, goal, goal_weight, NEWTON if sharp else GAUSS_NEWTON, w)
+                newton = sharp
             newton, extra = _newton_step(
-                p, q, target, weights, goal, goal_weight, low, high, movable, floor, extra, w, s
+                p, q, target, weights, goal, goal_weight, low, high, movable, floor, newton, extra, w, s
             )
             largest = 0.0
             expected = 0.0
@@ -191,6 +200,8 @@ def solve_frame(
             cost_of(p, q, target, weights, goal, goal_weight, w)
         if not accepted:
             break
+        if not newton and iteration == blunt < _MOST_BLUNT:
+            blunt += 1
         gain = cost - new_cost
         for j in range(n):
             q[j] = s.trial[j]
@@ -208,6 +219,8 @@ def solve_frame(
             extra = 0.0 if extra <= _FIRST_DAMPING else extra * 0.1
     if not accepted:
         cost = cost_of(p, q, target, weights, goal, goal_weight, w)
+    s.blunt[1] += 1
+    s.blunt[0] = max(blunt - 1, 0) if s.blunt[1] % _SHARPEN == 0 else blunt
     return cost, iteration, converged
 
 
@@ -275,6 +288,7 @@ def solve_frames(
     frame_floor = np.empty(n)
     q = np.empty(n)
     past = np.full(4, -1)
+    s.blunt[0] = s.blunt[1] = 0
     for step in range(len(order)):
         frame = order[step]
         if step == 0 and warm == WARM:

@@ -25,9 +25,10 @@ class Program(NamedTuple):
     """Arrays of the kernel; "function" counts couplers first, then the operations; "ptr" arrays are CSR.
 
     Variables are the free coordinates, from the leaves of the tree to its root, then the dependent ones. In this
-    order the Hessian's Cholesky factor is as sparse as the tree: ``fill`` lists the rows of each column below the
-    diagonal. The pattern of a function lists the free
-    coordinates it depends on; ``pattern_entry`` maps each to the node's entry, a (node, free coordinate) pair.
+    order the Hessian's Cholesky factor is as sparse as the tree: the rows of each column below the diagonal are runs of
+    neighbours, from ``run_first`` up to ``run_end``; ``panel`` lists the first columns of panels with the same rows
+    below them. The pattern of a function lists the free coordinates it depends on; ``pattern_entry`` maps each to the
+    node's entry, a (node, free coordinate) pair.
     """
 
     n_free: int
@@ -61,8 +62,10 @@ class Program(NamedTuple):
     ancestor: NDArray[np.int64]
     marker_node: NDArray[np.int64]
     marker_local: Array
-    fill_ptr: NDArray[np.int64]
-    fill: NDArray[np.int64]
+    panel: NDArray[np.int64]
+    run_ptr: NDArray[np.int64]
+    run_first: NDArray[np.int64]
+    run_end: NDArray[np.int64]
 
 
 class ReducedProblem(NamedTuple):
@@ -211,7 +214,7 @@ class _Reducer:
             **_csr("ancestor", "ancestor", [self._ancestors(n) for n in range(len(self.parents))]),
             marker_node=marker_node,
             marker_local=marker_local,
-            **_csr("fill", "fill", self._fill(entries, len(free))),
+            **_runs(self._fill(entries, len(free))),
         )
         return ReducedProblem(program, free, np.array(self.markers, dtype=np.int64), self.constant)
 
@@ -300,6 +303,28 @@ def _csr(ptr: str, values: str, rows: list[list[int]]) -> dict[str, Any]:
         f"{ptr}_ptr": np.cumsum([0, *(len(r) for r in rows)], dtype=np.int64),
         values: np.array([v for r in rows for v in r], dtype=np.int64),
     }
+
+
+def _runs(columns: list[list[int]]) -> dict[str, Any]:
+    """The rows of each column as runs of neighbours, which compiled loops take four at a time."""
+    starts = [[r for r in rows if r - 1 not in rows] for rows in columns]
+    ends = [[r + 1 for r in rows if r + 1 not in rows] for rows in columns]
+    return {
+        "panel": np.array(_panels(columns), dtype=np.int64),
+        **_csr("run", "run_first", starts),
+        "run_end": _csr("run", "run_end", ends)["run_end"],
+    }
+
+
+def _panels(columns: list[list[int]]) -> list[int]:
+    """First columns of the panels, of four neighbours with the same rows below them or of one, and their number."""
+    firsts, j = [], 0
+    while j < len(columns):
+        firsts.append(j)
+        last = j + 3
+        alike = last < len(columns) and all(columns[c] == [c + 1, *columns[c + 1]] for c in range(j, last))
+        j += 4 if alike else 1
+    return [*firsts, len(columns)]
 
 
 def _shift(function: ScalarFunction, offset: float) -> ScalarFunction:

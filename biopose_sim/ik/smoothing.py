@@ -178,7 +178,7 @@ def _frame_matrices(p, q, targets, visible, weights, goals, goal_weight, gradien
         for i in range(n):
             gradient[t, i] = w.gradient[i] / total
             for j in range(i + 1):
-                matrix[t, i, j] = w.matrix[i, j] / total
+                matrix[t, i, j] = w.matrix[j, i] / total
 
 
 @_jit

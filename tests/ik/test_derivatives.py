@@ -69,9 +69,9 @@ def _check(model):
     frame = (problem.targets[0], problem.weights, problem.goals[0], problem.goal_weight * problem.weights.sum())
     assert cost_of(program, x, *frame, w) == pytest.approx(cost.item(), rel=1e-12)
     derive(program, x, *frame, NEWTON, w)
-    lower = np.tril(w.matrix)
+    upper = np.triu(w.matrix)
     np.testing.assert_allclose(w.gradient, gradient.numpy(), atol=1e-12 * np.abs(gradient.numpy()).max() + 1e-13)
-    np.testing.assert_allclose(lower, np.tril(hessian), atol=1e-12 * np.abs(hessian).max())
+    np.testing.assert_allclose(upper, np.triu(hessian), atol=1e-12 * np.abs(hessian).max())
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -95,7 +95,7 @@ def test_sparse_cholesky_equals_dense(test_data, name):
     frame = (problem.targets[0], problem.weights, problem.goals[0], problem.goal_weight)
     cost_of(program, x, *frame, w)
     derive(program, x, *frame, GAUSS_NEWTON, w)
-    full = np.tril(w.matrix) + np.tril(w.matrix, -1).T
+    full = np.triu(w.matrix) + np.triu(w.matrix, 1).T
     damping = 1e-4 * np.diag(full) + 1e-6
     rng = np.random.default_rng(0)
     active = rng.random(n) < 0.8
@@ -114,5 +114,5 @@ def test_cholesky_refuses_an_indefinite_matrix(test_data):
     problem = _problem(load_model(test_data, "arm26"))
     lower = np.zeros((2, 2))
     everything, nothing = np.ones(2, dtype=bool), np.zeros(2)
-    assert not factor(problem.reduced.program, np.array([[1.0, 0.0], [2.0, 1.0]]), everything, nothing, lower)
-    assert np.isinf(inverse_diagonal(problem.reduced.program, np.array([[1.0, 0.0], [2.0, 1.0]]), nothing)).all()
+    assert not factor(problem.reduced.program, np.array([[1.0, 2.0], [0.0, 1.0]]), everything, nothing, lower)
+    assert np.isinf(inverse_diagonal(problem.reduced.program, np.array([[1.0, 2.0], [0.0, 1.0]]), nothing)).all()
