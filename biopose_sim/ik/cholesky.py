@@ -15,7 +15,8 @@ from biopose_sim.ik.kernel import _inline, _internal
 def factor(p, matrix, active, damping, lower):
     """Sparse Cholesky factor of matrix + diag(damping); rows that are not active become those of the identity.
 
-    Of ``matrix`` (n, n) the upper triangle is read. ``lower`` (n, n) holds column j of the factor in its row j. Returns False when it is not positive definite.
+    Of ``matrix`` (n, n) the upper triangle is read. ``lower`` (n, n) holds column j of the factor in its row j. Returns
+    False when it is not positive definite.
     """
     n = p.n_free
     for j in range(n):
