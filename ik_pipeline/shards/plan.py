@@ -13,10 +13,12 @@ import numpy as np
 
 from biopose_sim import __version__
 from biopose_sim.errors import InputError
+from biopose_sim.io.record import sha256
 from ik_pipeline.shards.types import SPLITS, ShardConfig
 from ik_pipeline.store import PERSONS, SCALING
 
 MANIFEST = "manifest.json"
+OK = "ok"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class PlannedTrial:
         action: what is done in it, where known.
         quality: what the run found of it.
         frames: of the result.
+        expected: hash of the file, where the run gives it.
     """
 
     file: Path
@@ -36,6 +39,7 @@ class PlannedTrial:
     action: str | None
     quality: Mapping[str, Any]
     frames: int
+    expected: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,15 @@ class PlannedPerson:
         scaling: the stored scaling.
         row: id, dataset, group, sex, stature [m], mass [kg] for the table of persons.
         split: ``"train"``, ``"val"`` or ``"test"``.
-        trials: those that were solved, in the run's order.
+        trials: those that are good, in the run's order.
+        expected: hash of the scaling's file, where the run gives it.
     """
 
     scaling: Path
     row: Mapping[str, Any]
     split: str
     trials: tuple[PlannedTrial, ...]
+    expected: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,27 +90,37 @@ def make_plan(run_folder: Path, config: ShardConfig) -> Plan:
     manifest = read_manifest(run_folder)
     try:
         splits = group_splits(manifest["persons"], config, run_folder / MANIFEST)
-        persons = [_planned(run_folder, entry, splits) for entry in manifest["persons"]]
-        left_out = [
-            {"person": entry["id"], "trial": trial["name"], "reason": f"status {trial['status']}"}
-            for entry in manifest["persons"]
-            for trial in entry["trials"]
-            if trial["status"] != "ok"
-        ]
+        left_out: list[dict[str, str]] = []
+        persons = [_planned(run_folder, entry, splits, left_out) for entry in manifest["persons"]]
     except KeyError as error:
         raise InputError(run_folder / MANIFEST, f"lacks {error} of a person or trial", "run again") from error
     return Plan(manifest, tuple(person for person in persons if person.trials), tuple(left_out))
 
 
-def _planned(run_folder: Path, entry: Mapping[str, Any], splits: Mapping[str, str]) -> PlannedPerson:
-    folder = run_folder / PERSONS / entry["id"]
-    trials = tuple(
-        PlannedTrial(folder / f"{t['name']}.npz", t["name"], t.get("action"), t.get("quality") or {}, t["frames"])
-        for t in entry["trials"]
-        if t["status"] == "ok"
-    )
+def _planned(
+    run_folder: Path, entry: Mapping[str, Any], splits: Mapping[str, str], left_out: list[dict[str, str]]
+) -> PlannedPerson:
+    """A person with the trials that the run calls good; others are put among those left out."""
+    folder, sound = run_folder / PERSONS / entry["id"], entry.get("status", OK) == OK
+    trials = []
+    for trial in entry["trials"]:
+        if sound and trial["status"] == OK:
+            name, file = trial["name"], folder / f"{trial['name']}.npz"
+            quality, expected = trial.get("quality") or {}, (trial.get("outputs") or {}).get(file.name)
+            trials.append(PlannedTrial(file, name, trial.get("action"), quality, trial["frames"], expected))
+        else:
+            reason = f"trial {trial['status']}" if sound else f"person {entry['status']}"
+            left_out.append({"person": entry["id"], "trial": trial["name"], "reason": reason})
     row = {key: entry.get(key) for key in ("id", "dataset", "group", "sex", "stature", "mass")}
-    return PlannedPerson(folder / f"{SCALING}.npz", row, splits[entry["group"]], trials)
+    file = folder / f"{SCALING}.npz"
+    expected = (entry.get("outputs") or {}).get(file.name)
+    return PlannedPerson(file, row, splits[entry["group"]], tuple(trials), expected)
+
+
+def check_unchanged(file: Path, expected: str | None) -> None:
+    """Raise an InputError where the run gives another hash of a result than the file has."""
+    if expected is not None and file.is_file() and sha256(file) != expected:
+        raise InputError(file, "was changed since the run ended", "run 'biopose groundtruth' again")
 
 
 def read_manifest(run_folder: Path) -> Mapping[str, Any]:

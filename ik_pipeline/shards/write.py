@@ -19,7 +19,7 @@ from ik_pipeline.shards.card import split_counts, write_card
 from ik_pipeline.shards.frames import check_scaling, settled, trial_frames
 from ik_pipeline.shards.licence import licence_note
 from ik_pipeline.shards.model import CHANGES, GenericModel, copy_model, describe, landmarks_of, open_model, root_markers
-from ik_pipeline.shards.plan import MANIFEST, Plan, PlannedPerson, PlannedTrial, make_plan
+from ik_pipeline.shards.plan import MANIFEST, Plan, PlannedPerson, PlannedTrial, check_unchanged, make_plan
 from ik_pipeline.shards.statistics import TrainingStatistics
 from ik_pipeline.shards.types import CARD, SPLITS, Card, ShardConfig
 from ik_pipeline.shards.windows import window_starts
@@ -94,6 +94,7 @@ class _Writer:
     def person(self, person: PlannedPerson) -> None:
         """Write a person, where one of the trials is fit for it."""
         split = self.splits[person.split]
+        check_unchanged(person.scaling, person.expected)
         scaling = read_stored_scaling(person.scaling)
         check_scaling(person.scaling, scaling, self.model)
         if self.changed_over:
@@ -109,6 +110,7 @@ class _Writer:
                 self.statistics.add_person(scaling.scales)
 
     def _trial(self, person: PlannedPerson, trial: PlannedTrial, scaling: StoredScaling, split: _Split) -> None:
+        check_unchanged(trial.file, trial.expected)
         stored = read_stored_trial(trial.file)
         frames = trial_frames(trial.file, stored, self.model, scaling, self.landmarks, self.config)
         self.done += trial.frames
@@ -169,7 +171,7 @@ def names_of(model: Any) -> dict[str, list[str]]:
 
 def _write(run: Path, plan: Plan, config: ShardConfig, folder: Path, progress: Progress) -> dict[str, Any]:
     if not plan.persons:
-        raise InputError(run / MANIFEST, "has no solved trial")
+        raise InputError(run / MANIFEST, "has no trial that it calls ok")
     generic = _generic_model(plan)
     with ExitStack() as stack:
         sizes = sizes_of(generic.model)

@@ -111,7 +111,7 @@ def test_the_card_counts(shards):
     assert train["by_sex"]["female"] == {"frames": 240, "persons": 1, "trials": 2, "windows": 10}
     assert train["by_action"]["run"] == {"frames": 180, "trials": 2, "windows": 6}
     assert len(ShardData(shards, "train")) == 20
-    assert [item["reason"] for item in card.content["left_out"]] == ["status failed"] * 6
+    assert [item["reason"] for item in card.content["left_out"]] == ["trial failed"] * 6
     assert card.content["licence"]["redistributable"]
     text = (shards / "CARD.md").read_text()
     assert "| train | 2 | 4 | 480 | 20 |" in text
@@ -242,7 +242,10 @@ def test_bad_runs_are_refused_in_one_line(copy, tmp_path):
         (lambda m: m["model"].update(path="gone.osim"), r"gone\.osim: no such file"),
         (lambda m: m["persons"][0].update(split="dev"), "in split 'dev'"),
         (lambda m: m["persons"][0].update(split="test"), "group '08' is divided"),
-        (lambda m: [t.update(status="failed") for p in m["persons"] for t in p["trials"]], "has no solved trial"),
+        (
+            lambda m: [t.update(status="failed") for p in m["persons"] for t in p["trials"]],
+            "has no trial that it calls ok",
+        ),
     ]
     for change, text in cases:
         runs.edit_manifest(copy, change)
@@ -263,6 +266,25 @@ def test_broken_and_mixed_results_are_named(copy):
     refused(copy, r"take1\.npz: no such file")
     file.write_bytes((copy / "persons" / "35_0" / "take1.npz").read_bytes())
     refused(copy, r"take1\.npz: its model markers lie up to .* mm from where")
+
+
+def test_a_result_that_is_not_the_runs_is_named(copy):
+    file = copy / "persons" / "08_1" / "take0.npz"
+    expected = hashlib.sha256(file.read_bytes()).hexdigest()
+    runs.edit_manifest(copy, lambda m: m["persons"][1]["trials"][0].update(outputs={file.name: expected}))
+    write_shards(copy, copy / "good")
+    stored = read_stored_trial(file)
+    write_stored(file, type(stored)(**vars(stored) | {"converged": ~stored.converged}))
+    refused(copy, r"08_1/take0\.npz: was changed since the run ended")
+
+
+def test_rejected_persons_are_left_out(copy):
+    runs.edit_manifest(copy, lambda m: m["persons"][1].update(status="rejected"))
+    card = write_shards(copy)
+    assert [p["id"] for p in ShardData(card.folder, "train").persons] == ["08_0"]
+    assert [item["trial"] for item in card.content["left_out"] if item["reason"] == "person rejected"] == [
+        "take0", "take1", "lost",
+    ]  # fmt: skip
 
 
 def test_uneven_and_impossible_trials_are_left_out(copy):
