@@ -132,12 +132,12 @@ def retarget_in_detail(
         floor = _find_floor(rig, rotations, root, rate)
         levelled, shift = floor.levelling()
         world = np.asarray(levelled, dtype=np.float64)
-        rotations, root = world @ rotations, root @ world.T + shift
+        rotations, root = _turned(world, rotations), root @ world.T + shift
     if plant_feet:
         plant(rig, rotations, root, rate)
     if heading:
         turn = Rotation.from_rotvec([0, 0, heading]).as_matrix()
-        rotations, root, world = turn @ rotations, root @ turn.T, np.asarray(turn @ world)
+        rotations, root, world = _turned(turn, rotations), root @ turn.T, np.asarray(turn @ world)
     sequence = BodySequence(
         bvh.name,
         "anny",
@@ -151,6 +151,11 @@ def retarget_in_detail(
         assumptions=(*told, *source.assumptions),
     )
     return Retargeted(sequence, rig, source, bone_heads(rig, rotations, root), floor, scale, share, world)
+
+
+def _turned(turn: Array, rotations: Array) -> Array:
+    """``turn`` (3, 3) times rotations (T, B, 3, 3), as one product of rows of nine numbers, not of many matrices."""
+    return (rotations.reshape(-1, 9) @ np.kron(turn.T, np.eye(3))).reshape(rotations.shape)
 
 
 def is_cgspeed(bvh: Bvh) -> bool:
