@@ -22,6 +22,7 @@ COMMANDS = {
     "fit": "biopose_sim.cli.fit",
     "predict": "biopose_sim.cli.predict",
     "ik": "biopose_sim.cli.ik",
+    "groundtruth": "biopose_sim.cli.groundtruth",
     "info": "biopose_sim.cli.info",
     "model": "biopose_sim.cli.model",
     "markers": "biopose_sim.cli.markers",

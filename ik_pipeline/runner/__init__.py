@@ -1,0 +1,1 @@
+"""Runs over whole data sets: worker processes, results that survive a crash, resuming, the manifest."""
