@@ -35,6 +35,8 @@ class Rules:
         one_marker_jumps: share of steps in which a single marker jumps; good ones: up to 0.02.
         at_limits: share of samples of clamped coordinates at a limit; good ones: up to 0.13 (standing straight).
         jump_frames: share of steps in which a coordinate jumps; good ones: up to 0.016 (arms in a singular pose).
+        jerk: [m/s^3] of the markers, see `motion`: all of the body trembles; good ones: up to 510 (running), dance and
+            jumps on body models to 1900.
         jerk_ratio: of the model's markers to the measured ones': a solution that flickers; good ones: up to 1.9.
         penetration: [mm] below the floor: above the 2 cm that soles are uncertain by, and 3 cm of floor.
         skate: [mm/s] of standing feet; good ones: up to 62. A foot counts as standing below 350 mm/s.
@@ -46,7 +48,7 @@ class Rules:
             deviations of `SizePrior`); fits to body models reach 0.307, for their prior has its wall at 0.30.
         asymmetry: absolute logarithm of the ratio of both sides: people differ by 0.02 to 0.05.
         size: factor by which a person may be larger or smaller than the generic model: adults stay within 1.2.
-        stature: share by which the model's stature may differ from the person's.
+        stature: share by which the model's stature may differ from the person's; virtual people: up to 0.022.
     """
 
     marker_rms: float = 25.0
@@ -60,6 +62,7 @@ class Rules:
     one_marker_jumps: float = 0.05
     at_limits: float = 0.2
     jump_frames: float = 0.08
+    jerk: float = 3000.0
     jerk_ratio: float = 3.0
     penetration: float = 60.0
     skate: float = 250.0
@@ -70,7 +73,7 @@ class Rules:
     departure: float = 0.31
     asymmetry: float = 0.15
     size: float = 1.6
-    stature: float = 0.08
+    stature: float = 0.06
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Self:
@@ -129,7 +132,7 @@ class _Check:
     text: str
     value: float | None
     limit: float
-    show: Callable[[float], str] = "{:.3g}".format
+    show: Callable[[float], str] = "{:.4g}".format
 
     @property
     def failed(self) -> bool:
@@ -167,6 +170,7 @@ def _trial_checks(q: TrialQuality, r: Rules) -> list[_Check]:
         _Check(f"marker {jumper} jumps in {{}} of the frames", jumps / steps, r.one_marker_jumps, _percent),
         _Check("coordinates are at a limit in {} of their samples", q.at_limits, r.at_limits, _percent),
         _Check("coordinates jump in {} of the frames", q.jump_frames, r.jump_frames, _percent),
+        _Check("the markers tremble with a jerk of {} m/s³", q.jerk, r.jerk),
         _Check("the model shakes {} times as much as the markers", q.jerk_ratio, r.jerk_ratio),
         _Check("feet are {} mm below the floor", q.penetration, r.penetration),
         _Check("standing feet slide at {} mm/s", q.skate, r.skate),
