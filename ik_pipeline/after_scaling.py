@@ -54,10 +54,10 @@ def choose_after_scaling(model: OsimModel, path: Path | None = None) -> tuple[Af
             name, known = missing
             raise InputError(path, f"names {name!r}, which the model {model.name!r} lacks{near_matches(name, known)}")
         return found, path.name
-    for known in sorted((models_dir() / "after_scaling").glob("*.toml")):
-        found = _read(known)
+    for file in sorted((models_dir() / "after_scaling").glob("*.toml")):
+        found = _read(file)
         if _missing(found, model) is None:
-            return found, known.name
+            return found, file.name
     return AfterScaling(), None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from biopose_sim.errors import InputError
-from biopose_sim.ik.types import Array, KinematicsResult
+from biopose_sim.ik.types import Array, BoolArray, IntArray, KinematicsResult
 from biopose_sim.kinematics.model import OsimModel
 from ik_pipeline.types import ScaledPerson
 
@@ -190,31 +190,31 @@ def _marker_places(a: OsimModel, b: OsimModel) -> Difference | None:
     return _pooled("marker places on the bodies", [np.array(gaps)], "mm", 1e3) if gaps else None
 
 
-def _common_frames(a: KinematicsResult, b: KinematicsResult) -> tuple[Array, Array]:
+def _common_frames(a: KinematicsResult, b: KinematicsResult) -> tuple[IntArray, IntArray]:
     """Rows of frames with the same time, to a tenth of the frame interval."""
     step = float(np.median(np.diff(a.time))) if len(a.time) > 1 else 1e-3
     nearest = np.searchsorted(b.time, a.time - 0.5 * step).clip(0, len(b.time) - 1)
     near = np.abs(b.time[nearest] - a.time) <= 0.1 * step
-    return np.flatnonzero(near), nearest[near]
+    return np.flatnonzero(near).astype(np.int64), nearest[near].astype(np.int64)
 
 
 def _column(result: KinematicsResult, name: str) -> Array:
     return result.coordinates[:, result.coordinate_names.index(name)]
 
 
-def _flag(result: KinematicsResult, flags: Array, name: str) -> bool:
+def _flag(result: KinematicsResult, flags: BoolArray, name: str) -> bool:
     return bool(flags[result.coordinate_names.index(name)])
 
 
 def _marker_figures(
-    a: KinematicsResult, b: KinematicsResult, rows_a: Array, rows_b: Array
+    a: KinematicsResult, b: KinematicsResult, rows_a: IntArray, rows_b: IntArray
 ) -> tuple[tuple[float, float], tuple[float, float], tuple[Difference, ...]]:
     """Weighted and unweighted marker distances of both [mm], and how far their model markers are apart."""
     names = [n for n in a.marker_names if n in b.marker_names]
     if not names:
         nothing = (float("nan"), float("nan"))
         return nothing, nothing, ()
-    columns = [[r.marker_names.index(n) for n in names] for r in (a, b)]
+    columns = [np.array([r.marker_names.index(n) for n in names], dtype=np.int64) for r in (a, b)]
     errors = [r.marker_errors[np.ix_(rows, cols)] for r, rows, cols in zip((a, b), (rows_a, rows_b), columns)]
     both = np.isfinite(errors[0]) & np.isfinite(errors[1])
     weights = a.marker_weights[columns[0]] * both

@@ -129,9 +129,10 @@ def _speeds(trial: Trial, markers: Array) -> Array:
 
 
 def _misfits(points: Array, markers: Array, seen: NDArray[np.bool_]) -> Array:
-    """Root mean square distance [m] of markers (F, M, 3) from points (M, 3), turned about the vertical and sized to fit.
+    """Root mean square distance [m] of markers (F, M, 3) from points (M, 3), turned and sized to fit.
 
-    The best turn and factor in the plane are those of a complex regression (x + iz); the factor serves the height too.
+    They turn about the vertical: the best turn and factor in the plane are those of a complex regression (x + iz); one
+    factor serves the height too.
     """
     weight = seen / np.maximum(seen.sum(axis=1, keepdims=True), 1)
     b = np.where(seen[:, :, None], markers, 0.0)
