@@ -87,7 +87,8 @@ def interpolate(values: NDArray[np.floating], grid: Grid) -> NDArray[np.floating
 def interpolate_angles(values: Array, turning: NDArray[np.bool_], grid: Grid) -> tuple[Array, NDArray[np.bool_]]:
     """Return coordinates at the instants and which instants lie where the motion is steady.
 
-    A full turn from one frame to the next is none, and no value goes beyond what the trial has.
+    A full turn from one frame to the next is none; a coordinate without such turns stays between the bounds that the
+    trial has.
 
     Args:
         values: (T_frames, n) [rad | m].
@@ -97,13 +98,13 @@ def interpolate_angles(values: Array, turning: NDArray[np.bool_], grid: Grid) ->
     Returns:
         (T, n) values; (T,) false where an angle jumps by more than a quarter turn (another of several solutions).
     """
-    steady = np.ones(len(grid), dtype=bool)
     smooth = np.array(values, dtype=float)
     smooth[:, turning] = np.unwrap(smooth[:, turning], axis=0)
     found = interpolate(smooth, grid)
     full = 2 * np.pi
-    turns = np.round((values - smooth) / full)[grid.before]
-    found += np.where(turning, full * turns, 0.0)
+    turns = np.where(turning, np.round((values - smooth) / full), 0.0)
+    found += full * turns[grid.before]
     jumps = np.abs(smooth[grid.after] - smooth[grid.before])[:, turning]
-    steady &= (jumps < 0.5 * np.pi).all(axis=1)
-    return np.clip(found, values.min(axis=0), values.max(axis=0)), steady
+    steady = (jumps < 0.5 * np.pi).all(axis=1)
+    bounds = values.min(axis=0), values.max(axis=0)
+    return np.where(turns.any(axis=0), found, np.clip(found, *bounds)), steady

@@ -33,13 +33,15 @@ def motion(frames: int, rate: float, seed: int):
 
 
 def trial(scaling: StoredScaling, frames: int, rate: float, seed: int, gap: bool = True) -> StoredTrial:
-    """A solved trial: markers 5 mm from the model's, a landmark 4 cm away in frames 3-5, a gap in frames 10-12."""
+    """A solved trial: markers 5 mm from the model's, a landmark more than 2 cm away in frames 3-5, a gap in frames 10-12."""
     time, q = motion(frames, rate, seed)
     found = MODEL.scale(scaling.scales, scaling.marker_offsets)(torch.from_numpy(q)).markers.numpy()
     random = np.random.default_rng(seed + 1000)
     away = random.normal(size=found.shape[1:])
     markers = found + 0.005 * away / np.linalg.norm(away, axis=-1, keepdims=True)
-    markers[3:6, MODEL.marker_names.index(LANDMARKS[0])] += [0.0, 0.04, 0.0]
+    landmark = MODEL.marker_names.index(LANDMARKS[0])
+    markers[3:6, landmark] += [0.0, 0.026, 0.0]
+    markers[7, landmark] += [0.0, 0.014, 0.0]
     if gap:
         markers[10:13, 7] = np.nan
     converged = np.ones(frames, dtype=bool)
