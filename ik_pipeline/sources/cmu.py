@@ -41,7 +41,7 @@ TEST, VAL = ("02", "08", "10"), ("03", "07")
 # Frames of a training window; shorter trials are solved but give none.
 WINDOW = 64
 # Random adults are drawn in blocks, each with its own seed.
-_BLOCK = 48
+_BLOCK = 16
 # Decimals of phenotype values: enough for 0.01 mm, and the same on every machine.
 _DECIMALS = 6
 
@@ -214,13 +214,17 @@ def random_adults(count: int, seed: int, sex: str | None = None) -> Array:
     Returns:
         (count, 6) phenotype values in the order of ``anny.PHENOTYPES``.
     """
+    blocks = [_block_of_adults(block, seed, sex) for block in range(-(-count // _BLOCK))]
+    return np.concatenate(blocks)[:count]
+
+
+@lru_cache(maxsize=64)
+def _block_of_adults(block: int, seed: int, sex: str | None) -> Array:
     from biopose_sim.bodies.phenotypes import sample_adults
 
-    blocks = []
-    for block in range(-(-count // _BLOCK)):
-        own = int(np.random.SeedSequence([seed, block]).generate_state(1)[0])
-        blocks.append(sample_adults(_BLOCK, own, sex))  # type: ignore[arg-type]
-    return np.round(np.concatenate(blocks)[:count], _DECIMALS)
+    own = int(np.random.SeedSequence([seed, block]).generate_state(1)[0])
+    adults = np.asarray(sample_adults(_BLOCK, own, sex), dtype=np.float64)  # type: ignore[arg-type]
+    return np.round(adults, _DECIMALS)
 
 
 def _sizes(adults: Array) -> tuple[Array, Array]:
