@@ -33,7 +33,7 @@ def motion(frames: int, rate: float, seed: int):
 
 
 def trial(scaling: StoredScaling, frames: int, rate: float, seed: int, gap: bool = True) -> StoredTrial:
-    """A solved trial: markers 5 mm from the model's, a landmark more than 2 cm away in frames 3-5, a gap in frames 10-12."""
+    """A solved trial: markers 5 mm from the model's, a landmark beyond 2 cm in frames 3-5, a gap in frames 10-12."""
     time, q = motion(frames, rate, seed)
     found = MODEL.scale(scaling.scales, scaling.marker_offsets)(torch.from_numpy(q)).markers.numpy()
     random = np.random.default_rng(seed + 1000)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from biopose_sim.errors import InputError
 from biopose_sim.osim.parser import read_osim
 from biopose_sim.paths import markerset_path
 from ik_pipeline.shards import Card, ShardConfig, ShardData, load_model, write_shards
+from ik_pipeline.shards.arrays import GrowingArray
 from ik_pipeline.shards.plan import group_splits, hashed_split
 from ik_pipeline.shards.types import SPLITS
 from ik_pipeline.store import read_stored_scaling, read_stored_trial, write_stored
@@ -285,6 +288,27 @@ def test_rejected_persons_are_left_out(copy):
     assert [item["trial"] for item in card.content["left_out"] if item["reason"] == "person rejected"] == [
         "take0", "take1", "lost",
     ]  # fmt: skip
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(copy, monkeypatch):
+    def full(self, values):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(GrowingArray, "append", full)
+    refused(copy, "cannot be written .No space left on device")
+
+
+def test_an_interrupted_write_leaves_the_old_shards(copy, shards):
+    write_shards(copy)
+
+    def interrupt(done, total):
+        if done > 400:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_shards(copy, config=ShardConfig(window=32), progress=interrupt)
+    assert tree(copy / "shards") == tree(shards)
+    assert sorted(p.name for p in copy.iterdir()) == ["manifest.json", "persons", "shards"]
 
 
 def test_uneven_and_impossible_trials_are_left_out(copy):
