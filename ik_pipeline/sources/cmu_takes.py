@@ -1,7 +1,8 @@
 """BVH takes unpacked once into a compact form that workers read quickly.
 
 A folder ``cmu-<hash of the data>`` holds ``<take>.npz`` with the channels as they are in the file and the skeleton as
-JSON; ``takes.json``, written last, lists them. Without that list the folder does not count and is made again.
+JSON; ``takes.json``, written last, lists them and what they were made from. Without that list the folder does not count
+and is made again.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import hashlib
 import io
 import json
 import lzma
+import shutil
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -75,13 +76,13 @@ def prepare_takes(folder: Path, work: Path) -> Path:
     loose, archives = files_below(folder, ".bvh"), _archives(folder)
     if not loose and not archives:
         raise InputError(folder, "holds neither BVH files nor an archive of them", LAYOUT)
-    digest = hashlib.sha256(_FORM.encode())
-    for path in (*loose, *archives):
-        digest.update(f"{path.relative_to(folder).as_posix()}\n{file_hash(path)}\n".encode())
-    target = work / f"cmu-{digest.hexdigest()[:16]}"
+    made_from = {path.relative_to(folder).as_posix(): file_hash(path) for path in (*loose, *archives)}
+    digest = hashlib.sha256(json.dumps([_FORM, made_from]).encode()).hexdigest()
+    target = work / f"cmu-{digest[:16]}"
     if not (target / _LIST).is_file():
         _make_folder(target)
-        _convert_all(loose, archives, target)
+        listing = {"made_from": made_from, **_convert_all(loose, archives, target)}
+        atomic_write(target / _LIST, json.dumps(listing, indent=1))
     return target
 
 
@@ -97,20 +98,28 @@ def _make_folder(folder: Path) -> None:
         raise InputError(folder, f"cannot be made ({error.strerror})") from error
 
 
-def _convert_all(loose: list[Path], archives: list[Path], target: Path) -> None:
+def _convert_all(loose: list[Path], archives: list[Path], target: Path) -> dict[str, Any]:
+    """Write all takes and return the list of them and of the bad files."""
     takes: dict[str, dict[str, Any]] = {}
     bad: list[tuple[str, str]] = []
-    with tempfile.TemporaryDirectory(dir=target, prefix=".unpacking-") as space:
-        for shown, file in _all_files(loose, archives, Path(space), bad):
+    space = target / ".unpacking"
+    _make_folder(space)
+    try:
+        for shown, file in _all_files(loose, archives, space, bad):
             if file.stem in takes:
                 bad.append((str(shown), f"there is another take {file.stem}, read before"))
                 continue
             try:
-                takes[file.stem] = _convert(read_bvh(file), target)
+                whole = read_bvh(file)
+                body = _body_alone(whole)
             except InputError as error:
                 bad.append((str(shown), _reason(error)))
-    listing = {"takes": dict(sorted(takes.items())), "bad": bad}
-    atomic_write(target / _LIST, json.dumps(listing, indent=1))
+                continue
+            _write(body, target)
+            takes[file.stem] = _about(whole)
+    finally:
+        shutil.rmtree(space, ignore_errors=True)
+    return {"takes": dict(sorted(takes.items())), "bad": bad}
 
 
 def _all_files(
@@ -140,20 +149,22 @@ def _unpacked(archive: Path, space: Path, bad: list[tuple[str, str]]) -> Iterato
                 yield shown, file
                 file.unlink()
     except _BROKEN as error:
-        raise InputError(archive, f"cannot be unpacked ({error})", "the file may be cut off; copy it again") from error
+        # Errors with a number are the system's (a full disk); the others come from what is in the file.
+        remedy = "" if isinstance(error, OSError) and error.errno else "the file may be cut off; copy it again"
+        raise InputError(archive, f"cannot be unpacked ({error})", remedy) from error
 
 
 def _reason(error: InputError) -> str:
     return error.problem + (f"; {error.remedy}" if error.remedy else "")
 
 
-def _convert(bvh: Bvh, target: Path) -> dict[str, Any]:
-    """Write the compact form of a take and return what the list says of it."""
-    if not np.isfinite(bvh.values).all():
-        raise InputError(bvh.source or bvh.name, "has channels that are not numbers")
+def _about(bvh: Bvh) -> dict[str, Any]:
+    """What the list says of a take."""
     rest = CGSPEED_REST_FRAMES if is_cgspeed(bvh) and bvh.n_frames > CGSPEED_REST_FRAMES + 1 else 0
-    first, count, rate = rest, bvh.n_frames - rest, _whole(bvh.rate)
-    bvh = _body_alone(bvh)
+    return {"frames": bvh.n_frames - rest, "first": rest, "rate": _whole(bvh.rate)}
+
+
+def _write(bvh: Bvh, target: Path) -> None:
     skeleton = {
         "joints": bvh.joint_names,
         "parents": bvh.parents.tolist(),
@@ -165,12 +176,17 @@ def _convert(bvh: Bvh, target: Path) -> dict[str, Any]:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, values=bvh.values, skeleton=np.array(json.dumps(skeleton)))
     atomic_write(target / f"{bvh.name}.npz", buffer.getvalue())
-    return {"frames": count, "first": first, "rate": rate}
 
 
 def _body_alone(bvh: Bvh) -> Bvh:
-    """The take without the joints that move no body (eyes, most of the fingers), which cost a third of the time."""
+    """The take without the joints that move no body (eyes, most of the fingers), which cost a third of the time.
+
+    Raises:
+        InputError: a skeleton that moves no body, or channels that are not numbers.
+    """
     joints = find_joints(bvh)
+    if not np.isfinite(bvh.values).all():
+        raise InputError(bvh.source or bvh.name, "has channels that are not numbers")
     kept: set[int] = set()
     for joint in (joints.hips, joints.head, *joints.spine, *joints.neck, *joints.limbs.values()):
         while joint >= 0 and joint not in kept:

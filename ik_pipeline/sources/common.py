@@ -12,6 +12,7 @@ from pathlib import Path
 
 from biopose_sim.errors import InputError
 from biopose_sim.io.notice import listed
+from biopose_sim.io.record import sha256
 from ik_pipeline.sources.options import SourceOptions
 from ik_pipeline.store import SCALING
 from ik_pipeline.types import BadFile, Listing, PersonSpec
@@ -173,7 +174,6 @@ def file_hash(path: Path) -> str:
         InputError: the file cannot be read.
     """
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256(path)
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})") from error
