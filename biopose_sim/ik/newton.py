@@ -43,7 +43,8 @@ class StepSpace(NamedTuple):
 
 def step_space(n: int) -> StepSpace:
     """Allocate the scratch arrays for n coordinates."""
-    return StepSpace(np.ones(n, dtype=bool), np.zeros((n, n)), *(np.zeros(n) for _ in range(4)), np.zeros(2, np.int64))
+    vectors = (np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n))
+    return StepSpace(np.ones(n, dtype=bool), np.zeros((n, n)), *vectors, np.zeros(2, np.int64))
 
 
 @_internal
