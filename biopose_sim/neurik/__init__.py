@@ -1,0 +1,1 @@
+"""NeurIK: joint angles and body sizes from markers in one pass of a network."""

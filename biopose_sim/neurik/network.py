@@ -1,0 +1,270 @@
+"""The networks: ``paper``, as BioPose describes NeurIK, and ``base``, which measures better.
+
+Both take windows of markers and give the same `Estimate`: poses of the model and logarithmic factors of its size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from biopose_sim.errors import InputError, near_matches
+from biopose_sim.neurik.frame import Framed
+from biopose_sim.neurik.skeleton import Pose, Skeleton
+
+NETWORKS = ("paper", "base")
+_ROOT = 9  # numbers of the root's pose: two columns of its rotation, its position
+_LARGEST_SIZE = 0.5  # logarithm of the largest factor
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of a network.
+
+    Attributes:
+        kind: ``"paper"`` or ``"base"``.
+        window: frames that are seen together.
+        hidden: width of the frame encoder (base).
+        width: of the temporal transformer.
+        heads: of its attention.
+        layers: of the temporal transformer.
+        blocks: of the frame encoder (base).
+        refinements: how often the estimate is corrected by what its model's markers are off (base).
+        marker_width: numbers a marker is embedded in (paper).
+        convolutions: over the markers (paper).
+        output: ``"all"`` frames of a window, or the ``"last"`` one.
+    """
+
+    kind: str = "base"
+    window: int = 64
+    hidden: int = 384
+    width: int = 256
+    heads: int = 4
+    layers: int = 2
+    blocks: int = 2
+    refinements: int = 2
+    marker_width: int = 16
+    convolutions: int = 3
+    output: str = "all"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no network.
+
+        Raises:
+            InputError: an unknown kind or output.
+        """
+        if self.kind not in NETWORKS:
+            raise InputError("network", f"kind {self.kind!r}{near_matches(self.kind, NETWORKS)}", "give paper or base")
+        if self.output not in ("all", "last"):
+            raise InputError("network", f"output {self.output!r}", "give all or last")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a network says of windows.
+
+    Attributes:
+        pose: (B, T, ...) in the frame of the markers; T is 1 where only the last frame is asked for.
+        sizes: (B, n_sizes) logarithmic factors of the whole window.
+    """
+
+    pose: Pose
+    sizes: Tensor
+
+
+class _Residual(nn.Module):
+    """x + MLP(norm(x))."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.inner, self.outer = nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.outer(nn.functional.gelu(self.inner(self.norm(x))))
+
+
+class _Temporal(nn.Module):
+    """Learned positions and a transformer over the frames of a window."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.positions = nn.Parameter(0.02 * torch.randn(config.window, config.width))
+        layer = nn.TransformerEncoderLayer(
+            config.width,
+            config.heads,
+            2 * config.width,
+            dropout=0.0,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+        )
+        self.layers = nn.TransformerEncoder(
+            layer, config.layers, norm=nn.LayerNorm(config.width), enable_nested_tensor=False
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.layers(x + self.positions[: x.shape[1]])
+        return found
+
+
+class NeurIKNetwork(nn.Module):
+    """What both networks share: how numbers become poses and sizes.
+
+    Args:
+        skeleton: what is predicted.
+        config: sizes.
+    """
+
+    pose_mean: Tensor
+    pose_sd: Tensor
+    size_mean: Tensor
+    size_sd: Tensor
+
+    def __init__(self, skeleton: Skeleton, config: NetworkConfig) -> None:
+        super().__init__()
+        self.skeleton, self.config = skeleton, config
+        self.n_markers = len(skeleton.model.marker_names)
+        self.n_pose = _ROOT + len(skeleton.joint_names)
+        # Of the training set, so that zero is the mean pose and person and one is a standard deviation.
+        self.register_buffer("pose_mean", torch.zeros(self.n_pose))
+        self.register_buffer("pose_sd", torch.ones(self.n_pose))
+        self.register_buffer("size_mean", torch.zeros(skeleton.n_sizes))
+        self.register_buffer("size_sd", torch.full((skeleton.n_sizes,), 0.1))
+
+    def forward(self, framed: Framed) -> list[Estimate]:
+        """Return estimates, each better than the one before."""
+        raise NotImplementedError
+
+    def set_statistics(self, pose: Pose, sizes: Tensor) -> None:
+        """Take mean and spread of poses (N, ...) and sizes (K, n_sizes) of the training set."""
+        numbers = torch.cat([_columns(pose.root_rotation), pose.root_position, pose.joints.clamp(-1, 1)], dim=-1)
+        self.pose_mean.copy_(numbers.mean(dim=0))
+        self.pose_sd.copy_(numbers.std(dim=0).clamp_min(0.02))
+        self.size_mean.copy_(sizes.mean(dim=0))
+        self.size_sd.copy_(sizes.std(dim=0).clamp_min(0.01))
+
+    def estimate(self, numbers: Tensor, sizes: Tensor) -> Estimate:
+        """Return the estimate of normalised numbers (B, T, n_pose) and sizes (B, n_sizes)."""
+        values = self.pose_mean + self.pose_sd * numbers
+        logs = self.size_mean + self.size_sd * sizes
+        pose = Pose(_rotation(values[..., :6]), values[..., 6:9], values[..., _ROOT:])
+        return Estimate(pose, _LARGEST_SIZE * torch.tanh(logs / _LARGEST_SIZE))
+
+
+class PaperNetwork(NeurIKNetwork):
+    """NeurIK as published: embedded markers, convolutions over them, a transformer over the frames."""
+
+    def __init__(self, skeleton: Skeleton, config: NetworkConfig) -> None:
+        super().__init__(skeleton, config)
+        c = config.marker_width
+        self.embedding = nn.Linear(3, c)
+        convolutions: list[nn.Module] = []
+        for _ in range(config.convolutions):
+            convolutions += [nn.Conv1d(c, c, 3, padding=1), nn.ReLU()]
+        self.spatial = nn.Sequential(*convolutions)
+        self.flat = nn.Linear(c * self.n_markers, config.width)
+        self.temporal = _Temporal(config)
+        self.pose_head = nn.Linear(config.width, self.n_pose)
+        self.size_head = nn.Linear(config.width, skeleton.n_sizes)
+
+    def forward(self, framed: Framed) -> list[Estimate]:
+        """Return one estimate of the window."""
+        batch, frames = framed.markers.shape[:2]
+        x = self.embedding(framed.markers).flatten(0, 1).transpose(1, 2)
+        h = self.temporal(self.flat(self.spatial(x).flatten(1)).unflatten(0, (batch, frames)))
+        sizes = self.size_head(h.mean(dim=1))
+        return [self.estimate(self.pose_head(h if self.config.output == "all" else h[:, -1:]), sizes)]
+
+
+class BaseNetwork(NeurIKNetwork):
+    """Frames are encoded one by one, smoothed over time, and corrected by where their model's markers are off.
+
+    The correction sees the distances of measured and model markers in the axes of their segments, as a Gauss-Newton
+    step would, and learns how far to trust them.
+    """
+
+    marker_mean: Tensor
+
+    def __init__(self, skeleton: Skeleton, config: NetworkConfig) -> None:
+        super().__init__(skeleton, config)
+        hidden, width, n = config.hidden, config.width, self.n_pose
+        self.register_buffer("marker_mean", torch.zeros(self.n_markers, 3))
+        self.first = nn.Linear(4 * self.n_markers, hidden)
+        self.blocks = nn.Sequential(*(_Residual(hidden) for _ in range(config.blocks)))
+        self.to_time = nn.Linear(hidden, width)
+        self.temporal = _Temporal(config)
+        self.pose_head = nn.Sequential(nn.Linear(hidden + width, hidden), nn.GELU(), nn.Linear(hidden, n))
+        self.size_head = nn.Sequential(
+            nn.Linear(hidden + width, hidden), nn.GELU(), nn.Linear(hidden, skeleton.n_sizes)
+        )
+        steps, off = config.refinements, 4 * self.n_markers
+        self.off_in = nn.ModuleList(nn.Linear(off + n + width, hidden) for _ in range(steps))
+        self.off_blocks = nn.ModuleList(_Residual(hidden) for _ in range(steps))
+        self.off_pose = nn.ModuleList(nn.Linear(hidden, n) for _ in range(steps))
+        self.off_size = nn.ModuleList(nn.Linear(hidden, skeleton.n_sizes) for _ in range(steps))
+        for layer in (*self.off_pose, *self.off_size):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        self._body = skeleton.marker_body()
+
+    def forward(self, framed: Framed) -> list[Estimate]:
+        """Return the first estimate and each correction of it."""
+        seen = framed.seen[..., None].to(framed.markers)
+        x = torch.cat([(framed.markers - self.marker_mean) * seen * _PER_METRE, seen], dim=-1).flatten(-2)
+        h = self.blocks(self.first(x))
+        t = self.temporal(self.to_time(h))
+        both = torch.cat([h, t], dim=-1)
+        numbers, sizes = self.pose_head(both), self.size_head(both).mean(dim=1)
+        found = [self.estimate(numbers, sizes)]
+        for off_in, block, off_pose, off_size in zip(self.off_in, self.off_blocks, self.off_pose, self.off_size):
+            off = self._off(framed, found[-1])
+            r = block(nn.functional.gelu(off_in(torch.cat([off, numbers.detach(), t], dim=-1))))
+            numbers = numbers.detach() + off_pose(r)
+            sizes = sizes.detach() + off_size(r).mean(dim=1)
+            found.append(self.estimate(numbers, sizes))
+        if self.config.output == "last":
+            return [Estimate(_last(e.pose), e.sizes) for e in found]
+        return found
+
+    @torch.no_grad()
+    def _off(self, framed: Framed, estimate: Estimate) -> Tensor:
+        """Measured minus model markers in the axes of their segments, and which were seen, (B, T, 4 M)."""
+        pose = estimate.pose
+        coordinates = self.skeleton.decode(pose)
+        scales = self.skeleton.scales(estimate.sizes)[:, None].expand(*coordinates.shape[:2], -1, -1)
+        kinematics = self.skeleton.model(coordinates, scales)
+        turned = kinematics.transforms[..., :3, :3][..., self._body, :, :]
+        apart = framed.markers - kinematics.markers
+        local = torch.einsum("btmji,btmj->btmi", turned, apart)
+        seen = framed.seen[..., None].to(local)
+        # Large errors say less by their size than by their direction.
+        size = local.norm(dim=-1, keepdim=True)
+        local = local * (_PER_OFF / (1.0 + _PER_OFF * size / 4.0))
+        return torch.cat([local * seen, seen], dim=-1).flatten(-2)
+
+
+_PER_METRE, _PER_OFF = 3.0, 30.0
+
+
+def make_network(skeleton: Skeleton, config: NetworkConfig) -> NeurIKNetwork:
+    """Return a network with random weights."""
+    return BaseNetwork(skeleton, config) if config.kind == "base" else PaperNetwork(skeleton, config)
+
+
+def _columns(rotation: Tensor) -> Tensor:
+    return rotation[..., :2].transpose(-1, -2).flatten(-2)
+
+
+def _rotation(six: Tensor) -> Tensor:
+    """(..., 3, 3) whose first two columns are nearest to the six numbers (Zhou et al. 2019, CVPR, sec. 4)."""
+    a, b = six[..., :3], six[..., 3:]
+    x = nn.functional.normalize(a, dim=-1, eps=1e-6)
+    y = nn.functional.normalize(b - (x * b).sum(dim=-1, keepdim=True) * x, dim=-1, eps=1e-6)
+    return torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1)
+
+
+def _last(pose: Pose) -> Pose:
+    return Pose(pose.root_rotation[:, -1:], pose.root_position[:, -1:], pose.joints[:, -1:])
