@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +30,7 @@ _MARKER_SETS = ("smpl", "smplx")
 _SUFFIXES = ("_poses", "_stageii")
 
 
-class BodySource:
+class BodySource(ABC):
     """What the sources of body motions share; see `ik_pipeline.types.Source`.
 
     A trial's ``details`` hold ``body``, ``gender``, ``frames`` (of the file), and where it is a part of a file
@@ -44,7 +45,7 @@ class BodySource:
         self.folder = folder
         self.options = options
 
-    def prepare(self, work: Path) -> None:
+    def prepare(self, work: Path) -> None:  # noqa: B027 (nothing to do, for all of them)
         """Do nothing: files are read where they are."""
 
     def list(self) -> Listing:
@@ -52,6 +53,9 @@ class BodySource:
         bad: BadFiles = []
         notices: Notices = []
         persons = self._persons(bad, notices)
+        if self.options.gender is not None:
+            told = "bodies that were fitted with another come out in another shape"
+            notices.append(f"All bodies are the {self.options.gender} model's, whatever the files say: {told}.")
         listing = finished(self.folder, persons, bad, notices, self.options, self.layout)
         return replace(listing, persons=self._with_models(listing.persons))
 
@@ -79,9 +83,9 @@ class BodySource:
         markers = {name: file_hash(markerset_path(name)) for name in _MARKER_SETS}
         return {"source": self.name, "fps": self.options.fps, "markers": markers}
 
+    @abstractmethod
     def _persons(self, bad: BadFiles, notices: Notices) -> Sequence[PersonSpec]:
-        """Find the persons; to be said by each source."""
-        raise NotImplementedError
+        """Find the persons."""
 
     def _sequence(self, motion: Path, about: Mapping[str, Any]) -> BodySequence:
         from biopose_sim.bodies.readers import load

@@ -142,14 +142,12 @@ def _homes(folder: Path) -> dict[Path, list[Path]]:
         parts = path.relative_to(folder).parts[:-1]
         single = not parts or "".join(words(parts[0])) in _CONTAINERS
         homes.setdefault(folder if single else folder / parts[0], []).append(path)
-    if len(homes) == 1 and _has_person_files(folder):
-        # Setups or models beside the only folder with markers: all of it is one person.
-        return {folder: files}
+    if len(homes) == 1:
+        (home,) = homes
+        if any(not path.is_relative_to(home) for path in files_below(folder, *_BESIDE)):
+            # Setups or models beside the only folder with markers: all of it is one person.
+            return {folder: files}
     return homes
-
-
-def _has_person_files(folder: Path) -> bool:
-    return any(path.suffix.lower() in _BESIDE for path in folder.iterdir() if path.is_file())
 
 
 def _without_empty(files: Sequence[Path], bad: BadFiles) -> list[Path]:

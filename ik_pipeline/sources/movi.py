@@ -61,6 +61,8 @@ class MoviSource(BodySource):
                     notices.append("Where AMASS files are there, F_amass files of the same subject are not read.")
             else:
                 trials = self._recorded(bodies[subject], session, bad)
+                if self.options.gender is None and any(t.details["gender"] == "neutral" for t in trials):
+                    notices.append(f"Subject_{subject}: no file says the sex; the neutral body is taken.")
             if trials:
                 ident = f"Subject_{subject}"
                 persons.append(PersonSpec(ident, self.name, tuple(trials), group=ident, sex=_sex(trials, session)))

@@ -18,6 +18,8 @@ from ik_pipeline.types import BadFile, Listing, PersonSpec, TrialSpec
 
 LAYOUT = "expected a session, or a folder of sessions, with MarkerData/*.trc and OpenSimData as OpenCap writes them"
 _METADATA = "sessionMetadata.yaml"
+# What OpenCap writes where nobody was named.
+_NOBODY = (None, "", "defaultSubject")
 _SEXES = {"f": "female", "female": "female", "woman": "female", "m": "male", "male": "male", "man": "male"}
 
 
@@ -83,7 +85,7 @@ class OpenCapSource:
             ident,
             self.name,
             trials,
-            group=str(about.get("subjectID") or ident),
+            group=ident if about.get("subjectID") in _NOBODY else str(about["subjectID"]),
             sex=_SEXES.get(str(about.get("gender_mf") or about.get("sex") or "").lower()),
             stature=_positive(about.get("height_m")),
             mass=_positive(about.get("mass_kg")),

@@ -98,8 +98,10 @@ def test_missing_models_are_told_once_at_the_start(tmp_path, models):
     with pytest.raises(InputError, match=r"SMPL\+H body model \(male\): no .* for 3 trials; register at"):
         open_source("amass", tmp_path, SourceOptions(body_models=models)).list()
     forced = open_source("amass", tmp_path, SourceOptions(body_models=models, gender="female"))
-    (person,) = forced.list().persons
+    listing = forced.list()
+    (person,) = listing.persons
     assert person.sex == "male"
+    assert "All bodies are the female model's" in listing.notices[0]
     assert forced.read(person, person.trials[0]).n_frames == T
 
 

@@ -103,7 +103,8 @@ def test_a_folder_per_person(tmp_path):
 def test_one_person_among_setups_is_the_folder(tmp_path):
     recording(tmp_path / "P02" / "walk.trc")
     assert open_source("markers", tmp_path).list().persons[0].id == "P02"
-    (tmp_path / "model.osim").write_text("<OpenSimDocument/>")
+    (tmp_path / "Models").mkdir()
+    (tmp_path / "Models" / "model.osim").write_text("<OpenSimDocument/>")
     assert open_source("markers", tmp_path).list().persons[0].id == tmp_path.name
 
 
@@ -161,9 +162,12 @@ def test_several_sessions_and_broken_metadata(session):
     other = session.parent / "OpenCapData_2"
     shutil.copytree(session, other)
     (other / "sessionMetadata.yaml").write_text("mass_kg: [1\n")
+    third = session.parent / "OpenCapData_3"
+    shutil.copytree(session, third)
+    (third / "sessionMetadata.yaml").write_text("subjectID: defaultSubject\nmass_kg: sixty\n")
     (other / "MarkerData" / "jump.trc").touch()
     listing = open_source("opencap", session.parent, SourceOptions(test=("subject4",))).list()
-    assert [person.id for person in listing.persons] == ["OpenCapData_1", "OpenCapData_2"]
-    assert [person.split for person in listing.persons] == ["test", "train"]
-    assert listing.persons[1].mass is None
+    assert [person.id for person in listing.persons] == ["OpenCapData_1", "OpenCapData_2", "OpenCapData_3"]
+    assert [person.split for person in listing.persons] == ["test", "train", "train"]
+    assert [person.mass for person in listing.persons] == [74.5, None, None]
     assert [bad.path.name for bad in listing.bad_files] == ["jump.trc", "sessionMetadata.yaml"]
