@@ -77,7 +77,9 @@ _SCRIPT = """
 """
 _STYLE = """<style>
 #trials th { cursor: pointer; white-space: normal; min-width: 3.5em; position: sticky; top: 0; background: #fff; }
-#trials td.name { overflow-wrap: normal; max-width: 30em; } #trials td { padding: 3px 8px; }
+#trials { font-size: 12.5px; } #trials td, #trials th { padding: 3px 7px; vertical-align: top; }
+#trials th { vertical-align: bottom; }
+#trials td.name { overflow-wrap: normal; white-space: nowrap; }
 #trials th[aria-sort=ascending]::after { content: " \\25b2"; }
 #trials th[aria-sort=descending]::after { content: " \\25bc"; }
 #trial-filter { font: inherit; padding: 4px 8px; width: 22em; max-width: 100%; }
@@ -103,8 +105,8 @@ def trial_table(trials: Sequence[TrialSummary], splits: Mapping[str, str]) -> Ht
     return Html(
         f"{_STYLE}<h2>All trials</h2>"
         '<p><input id="trial-filter" type="search" placeholder="Filter: words of a row" aria-label="Filter trials"> '
-        '<span id="trial-count" class="soft"></span> '
-        '<span class="soft">A click on a heading sorts.</span></p>'
+        '<span id="trial-count" class="soft"></span> · '
+        '<span class="soft">a click on a heading sorts</span></p>'
         f'<div class="tall"><table id="trials"><thead><tr>{cells}</tr></thead><tbody></tbody></table></div>'
         f'<script id="trial-data" type="application/json">{data}</script><script>{_SCRIPT}</script>'
         "<noscript><p>This table needs a browser that runs scripts.</p></noscript>"
@@ -167,8 +169,8 @@ def reason_table(reasons: Iterable[Sequence[str]], total: int) -> Html:
 
 
 def _kind(reason: str) -> str:
-    """A reason without its figures, its limit and the name of a marker."""
-    return _NUMBER.sub("…", _NAMED.sub(r"\1 …", reason.split(" (limit")[0]))
+    """A reason without its figure, its limit and the name of a marker."""
+    return _NUMBER.sub("…", _NAMED.sub(r"\1 …", reason.split(" (limit")[0]), count=1)
 
 
 def capped(head: Sequence[str], rows: Sequence[Sequence[object]], names: int = 2) -> Html:

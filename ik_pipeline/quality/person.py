@@ -18,6 +18,7 @@ from ik_pipeline.types import ModelChoice, ScaledPerson
 Array = NDArray[np.float64]
 # Proportions of 99 of 100 people lie within so many standard deviations of the prior.
 PLAUSIBLE_SD = 2.5
+_LEAST_MASS = 1e-3  # [kg]
 _AXES = "xyz"
 
 
@@ -35,7 +36,10 @@ def measure_person(
     model = scaled.model
     logs = np.log(scaled.scales)
     groups = make_groups(model.body_names)
-    parts = np.array([logs[groups.group == g].mean(axis=0) for g in range(len(groups.names))])
+    # By mass, so that a patella or a talus does not count as much as the bone it belongs to.
+    masses = np.maximum([body.mass for body in model.model.bodies], _LEAST_MASS)
+    on = [groups.group == g for g in range(len(groups.names))]
+    parts = np.array([np.average(logs[own], axis=0, weights=masses[own]) for own in on])
     size = float(parts.mean())
     relative = parts - size
     names = [f"{part} {axis}" for part in groups.names for axis in _AXES]

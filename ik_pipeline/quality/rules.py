@@ -62,7 +62,7 @@ class Rules:
     one_marker_jumps: float = 0.05
     at_limits: float = 0.2
     jump_frames: float = 0.08
-    jerk: float = 3000.0
+    jerk: float = 2500.0
     jerk_ratio: float = 3.0
     penetration: float = 60.0
     skate: float = 250.0
@@ -116,6 +116,11 @@ def trial_severity(quality: TrialQuality, rules: Rules) -> float:
     return max((check.ratio for check in _trial_checks(quality, rules)), default=0.0)
 
 
+def _plain(value: float) -> str:
+    """Three digits that count, never an exponent."""
+    return f"{value:.3g}" if abs(value) < 1000.0 else f"{value:.0f}"
+
+
 def _percent(value: float) -> str:
     return f"{100.0 * value:.3g} %"
 
@@ -132,7 +137,7 @@ class _Check:
     text: str
     value: float | None
     limit: float
-    show: Callable[[float], str] = "{:.4g}".format
+    show: Callable[[float], str] = _plain
 
     @property
     def failed(self) -> bool:
