@@ -52,7 +52,7 @@ class Crew:
     def __init__(self, client: Client, run: str) -> None:
         self._client, self._run = client, run
         self._jobs: dict[Future, Job] = {}
-        self._done = as_completed([], loop=client.loop)
+        self._done = as_completed([], loop=client.loop, with_results=True, raise_errors=False)
         self._numbers = itertools.count()
         self._threads = 0
 
@@ -81,11 +81,11 @@ class Crew:
         Raises:
             OutputError: results cannot be written.
         """
-        future = next(self._done)
+        future, found = next(self._done)
         job = self._jobs.pop(future)
-        if future.status == "finished":
-            return job, future.result()
-        error = future.exception() if future.status == "error" else BioposeError("the cluster gave it up")
+        if isinstance(found, Done):
+            return job, found
+        error = found[1] if isinstance(found, tuple) else found  # what was raised, or that it was given up
         if isinstance(error, OutputError):
             raise error
         said = " ".join(str(error).split())
@@ -147,9 +147,9 @@ def _local(workers: int | None, scratch: Path, debug: bool) -> Iterator[LocalClu
         yield cluster
     finally:
         with _without_interrupts():
-            children = psutil.Process().children(recursive=True)
+            processes = _processes(cluster)
             cluster.close(timeout=_CLOSE_TIMEOUT)
-            _kill(children)
+            _kill(processes)
 
 
 @contextlib.contextmanager
@@ -166,8 +166,19 @@ def _without_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+def _processes(cluster: LocalCluster) -> list[psutil.Process]:
+    """The workers, and the OpenSim that one may be busy with."""
+    found = []
+    for nanny in cluster.workers.values():
+        with contextlib.suppress(psutil.Error):
+            if nanny.pid is not None:
+                worker = psutil.Process(nanny.pid)
+                found += [worker, *worker.children(recursive=True)]
+    return found
+
+
 def _kill(processes: list[psutil.Process]) -> None:
-    """End workers that have not ended, and the OpenSim that one may have been busy with."""
+    """End what has not ended."""
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()

@@ -117,6 +117,9 @@ def opened(path: Path, *, resume: bool = False, overwrite: bool = False) -> Iter
             try:
                 yield folder
                 _remove_tree(folder.unpacked)
+            except InputError:  # there is nothing to go on with
+                _remove_tree(folder.unpacked)
+                raise
             finally:
                 folder.remove_temporary()
                 folder.clear_work()

@@ -19,7 +19,7 @@ from ik_pipeline.quality import TrialQuality, measure_person, measure_trial
 from ik_pipeline.runner import keys
 from ik_pipeline.runner.errors import noticing_full_disks, writing
 from ik_pipeline.runner.kit import MOST_ATTEMPTS, Kit
-from ik_pipeline.runner.records import MODEL, person_folder, read_record, record_path, write_record
+from ik_pipeline.runner.records import MODEL, person_folder, read_record, record_path, valid_record, write_record
 from ik_pipeline.runner.types import FINISH, SCALE, SOLVE, Done, Job
 from ik_pipeline.scaling_trials import choose_scaling_trials
 from ik_pipeline.store import SCALING, StoredScaling, read_stored_trial, stored_trial, write_stored
@@ -52,7 +52,7 @@ def do(kit: Kit, job: Job) -> Done:
             return Done(failed=f"the worker process that worked on it died, {times}")
         try:
             with noticing_full_disks():
-                done = _WORK[job.kind](kit, job)
+                done = _done_before(kit, job) or _WORK[job.kind](kit, job)
         except BadInput as error:
             done = Done(failed=str(error), bad_files=((error.path, str(error)),))
         except BioposeError as error:
@@ -60,6 +60,16 @@ def do(kit: Kit, job: Job) -> Done:
                 raise
             done = Done(failed=str(error))
     return replace(done, seconds=time.perf_counter() - started)
+
+
+def _done_before(kit: Kit, job: Job) -> Done | None:
+    """What became of a job that was done in this run, by a worker that died before it could tell."""
+    if job.kind == SCALE:
+        record = valid_record(record_path(kit.folder, job.person.id, SCALING))
+        return Done(key=record["key"]) if record is not None and kit.has(record["key"]) else None
+    name = job.trial.name if job.kind == SOLVE else MODEL
+    record = valid_record(record_path(kit.folder, job.person.id, name), job.key)
+    return None if record is None else Done(frames=record.get("frames", 0))
 
 
 def _scale(kit: Kit, job: Job) -> Done:

@@ -47,6 +47,10 @@ class Kit:
         self._persons.move_to_end(key)
         return self._persons[key]
 
+    def has(self, key: str) -> bool:
+        """Whether a person was scaled in this run."""
+        return (self._scaled / key).is_file()
+
     def _remember(self, key: str, person: ScaledPerson) -> None:
         self._persons[key] = person
         while len(self._persons) > _PERSONS_KEPT:
