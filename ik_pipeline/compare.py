@@ -9,6 +9,7 @@ import numpy as np
 
 from biopose_sim.errors import InputError
 from biopose_sim.ik.types import Array, BoolArray, IntArray, KinematicsResult
+from biopose_sim.io.motion import MotionLike
 from biopose_sim.kinematics.model import OsimModel
 from ik_pipeline.types import ScaledPerson
 
@@ -120,7 +121,7 @@ def compare_results(model: OsimModel, a: KinematicsResult, b: KinematicsResult) 
     Raises:
         InputError: no frame or coordinate in common.
     """
-    rows_a, rows_b = _common_frames(a, b)
+    rows_a, rows_b = _common_frames(a.time, b.time)
     names = [n for n in model.coordinate_names if n in a.coordinate_names and n in b.coordinate_names]
     if not names or not len(rows_a):
         raise InputError(a.name, "has no frame or coordinate in common with the result it is compared with")
@@ -131,7 +132,7 @@ def compare_results(model: OsimModel, a: KinematicsResult, b: KinematicsResult) 
     for name in (n for n in names if sure[n]):
         difference = np.abs(_column(a, name)[rows_a] - _column(b, name)[rows_b])
         if kinds[name] == "rotational":
-            difference = np.abs((difference + np.pi) % (2.0 * np.pi) - np.pi)
+            difference = _turned(difference)
         apart[name] = difference
     weighted, plain, markers = _marker_figures(a, b, rows_a, rows_b)
     return Comparison(
@@ -149,6 +150,25 @@ def compare_results(model: OsimModel, a: KinematicsResult, b: KinematicsResult) 
         rms=plain,
         markers=markers,
     )
+
+
+def compare_angles(result: KinematicsResult, motion: MotionLike) -> Difference | None:
+    """Compare the angles that the markers determine with a motion from elsewhere, all together [deg].
+
+    Args:
+        result: ours.
+        motion: the laboratory's own, say; frames are matched by time, coordinates by name.
+
+    Returns:
+        None where nothing can be compared.
+    """
+    rows, others = _common_frames(result.time, motion.time)
+    apart = []
+    for k, name in enumerate(result.coordinate_names):
+        if name in motion.coordinate_names and result.motion_types[k] == "rotational" and result.determined[k]:
+            other = motion.coordinates[others, motion.coordinate_names.index(name)]
+            apart.append(_turned(result.coordinates[rows, k] - other))
+    return _pooled("all angles", apart, *_UNITS["rotational"]) if len(rows) else None
 
 
 def compare_scales(a: ScaledPerson, b: ScaledPerson) -> ScaleComparison:
@@ -190,12 +210,17 @@ def _marker_places(a: OsimModel, b: OsimModel) -> Difference | None:
     return _pooled("marker places on the bodies", [np.array(gaps)], "mm", 1e3) if gaps else None
 
 
-def _common_frames(a: KinematicsResult, b: KinematicsResult) -> tuple[IntArray, IntArray]:
+def _common_frames(a: Array, b: Array) -> tuple[IntArray, IntArray]:
     """Rows of frames with the same time, to a tenth of the frame interval."""
-    step = float(np.median(np.diff(a.time))) if len(a.time) > 1 else 1e-3
-    nearest = np.searchsorted(b.time, a.time - 0.5 * step).clip(0, len(b.time) - 1)
-    near = np.abs(b.time[nearest] - a.time) <= 0.1 * step
+    step = float(np.median(np.diff(a))) if len(a) > 1 else 1e-3
+    nearest = np.searchsorted(b, a - 0.5 * step).clip(0, len(b) - 1)
+    near = np.abs(b[nearest] - a) <= 0.1 * step
     return np.flatnonzero(near).astype(np.int64), nearest[near].astype(np.int64)
+
+
+def _turned(difference: Array) -> Array:
+    """Absolute differences of angles, whole turns left out [rad]."""
+    return np.asarray(np.abs((difference + np.pi) % (2.0 * np.pi) - np.pi))
 
 
 def _column(result: KinematicsResult, name: str) -> Array:
