@@ -169,11 +169,11 @@ def _notices(notices: Sequence[str]) -> Html:
 
 
 def worst_cases(trials: Sequence[TrialSummary]) -> list[TrialSummary]:
-    """Return the worst measured trials, the worst first: 12 at most, 3 of a person at most."""
+    """Return the worst measured trials, 12 at most, 3 of a person at most: rejected ones, the most severe first."""
     taken: dict[str, int] = {}
     found: list[TrialSummary] = []
     measured = (t for t in trials if t.quality)
-    for trial in sorted(measured, key=lambda t: (-t.severity, -(t.quality["marker_rms"] or 0.0))):
+    for trial in sorted(measured, key=lambda t: (t.state == OK, -t.severity, -(t.quality["marker_rms"] or 0.0))):
         if taken.get(trial.person, 0) < MOST_OF_ONE_PERSON:
             taken[trial.person] = taken.get(trial.person, 0) + 1
             found.append(trial)

@@ -52,14 +52,31 @@ def plot_trials(values: Sequence[Quality], accepted: BoolArray) -> Figure:
     """Draw how each measure is distributed over the trials, accepted and rejected ones apart."""
     rows = -(-len(_PANELS) // _COLUMNS)
     with style.house_style():
-        figure = style.new_figure(_WIDTH, 1.55 * rows + 0.3)
-        for axes, (title, key, factor) in zip(figure.subplots(rows, _COLUMNS).ravel(), _PANELS):
+        figure, panels = _grid(rows, _COLUMNS, 1.5)
+        for axes, (title, key, factor) in zip(panels, _PANELS):
             numbers = column(values, key, factor)
             _histogram(axes, [numbers[accepted], numbers[~accepted]], [style.RIGHT, style.LEFT])
             axes.set_title(title)
         handles = [Patch(color=style.RIGHT, label="accepted"), Patch(color=style.LEFT, label="rejected")]
-        figure.legend(handles=handles, loc="outside upper left", ncols=2)
+        figure.legend(handles=handles, loc="upper left", ncols=2, borderaxespad=0.2)
     return figure
+
+
+def _grid(rows: int, columns: int, panel: float) -> tuple[Figure, list[Axes]]:
+    """Panels of a height [inch] at fixed places below a legend: fitting many to their labels takes long."""
+    head, foot = 0.5, 0.25
+    height = rows * panel + head
+    figure = style.new_figure(_WIDTH, height, fitted=False)
+    panels = figure.subplots(rows, columns, squeeze=False)
+    figure.subplots_adjust(
+        left=0.38 / _WIDTH,
+        right=1.0 - 0.08 / _WIDTH,
+        bottom=foot / height,
+        top=1.0 - head / height,
+        wspace=0.42 / (_WIDTH / columns - 0.42),
+        hspace=0.5 / (panel - 0.5),
+    )
+    return figure, list(panels.ravel())
 
 
 def _histogram(axes: Axes, groups: Sequence[Array], colours: Sequence[str]) -> None:
@@ -83,7 +100,12 @@ def _histogram(axes: Axes, groups: Sequence[Array], colours: Sequence[str]) -> N
         )
     edges = np.linspace(low, high if high > low else low + max(abs(low), 1.0) * 0.1, _BINS + 1)
     clipped = [np.clip(g, edges[0], edges[-1]) for g in groups]
-    axes.hist(clipped, bins=list(edges), stacked=True, color=list(colours), linewidth=0)
+    below = np.zeros(_BINS)
+    for group, colour in zip(clipped, colours):
+        above = below + np.histogram(group, edges)[0]
+        axes.stairs(above, edges, baseline=below, fill=True, color=colour, lw=0)
+        below = above
+    axes.set_ylim(0.0, 1.08 * max(float(below.max()), 1.0))
     axes.locator_params(axis="y", nbins=4, integer=True)
     axes.locator_params(axis="x", nbins=5)
 
@@ -139,15 +161,15 @@ def plot_people(values: Sequence[Quality], sexes: Sequence[str | None], statures
     own = column(values, "model_stature")
     tall = np.where(np.isfinite(known), known, own)
     kinds = {"female": style.LEFT, "male": style.RIGHT, None: style.CENTER}
-    present = [sex for sex in kinds if sex in set(sexes)]
+    sexes = [sex if sex in kinds else None for sex in sexes]
+    present = [sex for sex in kinds if sex in sexes]
     with style.house_style():
-        figure = style.new_figure(_WIDTH, 3.6)
-        panels = figure.subplots(2, 3).ravel()
+        figure, panels = _grid(2, 3, 1.6)
         _histogram(panels[0], [tall[[s == sex for s in sexes]] for sex in present], [kinds[sex] for sex in present])
         panels[0].set_title("Stature [m]" + ("" if np.isfinite(known).all() else " (the model's where not known)"))
         if len(present) > 1:
             handles = [Patch(color=kinds[sex], label=sex or "not known") for sex in present]
-            figure.legend(handles=handles, loc="outside upper left", ncols=3)
+            figure.legend(handles=handles, loc="upper left", ncols=3, borderaxespad=0.2)
         titles = [
             ("Model's stature less the person's [mm]", 1e3 * (own - known)),
             ("Size relative to the generic model", column(values, "size")),
