@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ import click
 
 from biopose_sim.cli import inputs
 from biopose_sim.cli.console import complain
+from biopose_sim.cli.groundtruth_compare import Row, compare_runs, tell_comparison, write_comparison
 from biopose_sim.cli.groundtruth_progress import Bar
-from biopose_sim.cli.groundtruth_summary import tell_run, write_page
+from biopose_sim.cli.groundtruth_summary import tell_failures, tell_run, write_page
 from biopose_sim.ik.types import IKConfig
-from ik_pipeline.engines import make_engine
+from ik_pipeline.engines import ENGINES, make_engine
 from ik_pipeline.model_choice import choose_model
 from ik_pipeline.quality import Rules
-from ik_pipeline.runner.folder import SHARDS, SUMMARY, RunFolder, opened
+from ik_pipeline.runner.folder import COMPARISON, MANIFEST, SHARDS, SUMMARY, RunFolder, opened
 from ik_pipeline.runner.run import RunOptions, RunResult, run
 from ik_pipeline.runner.types import Parts, Wanted
 from ik_pipeline.shards import Card, ShardConfig, write_shards
@@ -126,17 +127,63 @@ def make_ground_truth(wishes: Wishes) -> int:
     options = wishes.run_options()
     source = open_source(wishes.source, wishes.folder, wishes.source_options)
     choice = _choose_model(wishes, source)
-    parts = Parts(source, make_engine(wishes.engine, choice), choice)
+    parts, *others = [Parts(source, make_engine(name, choice), choice) for name in _engines(wishes)]
     with opened(wishes.output, resume=wishes.resume, overwrite=wishes.overwrite) as folder:
         try:
             with Bar() as bar:
                 result = run(folder, parts, options, bar.report)
                 shards = _shards(folder, wishes, result, bar)
                 page = _page(folder, wishes, result, choice, bar)
+                comparisons = [_compare(folder, wishes, parts, result, other, options, bar) for other in others]
         except (KeyboardInterrupt, SystemExit):
             complain("stopped; what is done is kept: run the same command with --resume to go on")
             raise
-    return tell_run(folder, result, shards, page)
+    code = tell_run(folder, result, shards, page)
+    return max([code, *(comparison.tell() for comparison in comparisons)])
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """What a comparison gave.
+
+    Attributes:
+        engines: names of both.
+        rows: the differences.
+        beside: folder of the other engine's run.
+        manifest: of that run.
+        path: the table.
+    """
+
+    engines: tuple[str, str]
+    rows: list[Row]
+    beside: Path
+    manifest: Mapping[str, Any]
+    path: Path
+
+    def tell(self) -> int:
+        """Print it; returns the exit code."""
+        code = tell_failures(self.manifest, self.beside / MANIFEST)
+        tell_comparison(self.rows, self.engines)
+        click.echo(f"\n  {self.path}")
+        return code
+
+
+def _compare(
+    folder: RunFolder, wishes: Wishes, parts: Parts, result: RunResult, other: Parts, options: RunOptions, bar: Bar
+) -> _Compared:
+    """Run the other engine in a folder of its own, and write the differences."""
+    beside, path = folder.path / other.engine.name, folder.path / COMPARISON
+    with opened(beside, resume=wishes.resume, overwrite=wishes.overwrite) as place:
+        second = run(place, other, options, bar.report)
+    bar("comparing")
+    rows = compare_runs((folder.path, beside), (result.manifest, second.manifest), parts.choice)
+    write_comparison(path, rows)
+    return _Compared((parts.engine.name, other.engine.name), rows, beside, second.manifest, path)
+
+
+def _engines(wishes: Wishes) -> list[str]:
+    """The engine, and the other one where they are to be compared."""
+    return [wishes.engine, *(name for name in ENGINES if wishes.compare and name != wishes.engine)]
 
 
 def _choose_model(wishes: Wishes, source: Source) -> ModelChoice:
@@ -180,6 +227,3 @@ def _page(folder: RunFolder, wishes: Wishes, result: RunResult, choice: ModelCho
         bar("summary")
         write_page(path, folder.path, result.manifest, choice)
     return path
-
-
-__all__: Sequence[str] = ("Wishes", "make_ground_truth")

@@ -105,11 +105,7 @@ def tell_run(folder: RunFolder, result: RunResult, shards: Path | None, page: Pa
     """Print what was done; returns the exit code: 1 where something failed."""
     manifest, tally = result.manifest, result.ledger.tally
     warn_user(f"{entry['path']}: {entry['reason']}" for entry in manifest["bad_files"][:_MOST_NAMED])
-    failed = _named(manifest, "failed")
-    for line in failed[:_MOST_NAMED]:
-        complain(line)
-    if len(failed) > _MOST_NAMED:
-        complain(f"... and {len(failed) - _MOST_NAMED} more: see {folder.manifest}")
+    code = tell_failures(manifest, folder.manifest)
     counts = manifest["counts"]
     for what in ("persons", "trials"):
         click.echo(f"{what}: {', '.join(f'{number:,} {status}' for status, number in counts[what].items())}")
@@ -122,6 +118,16 @@ def tell_run(folder: RunFolder, result: RunResult, shards: Path | None, page: Pa
     for path in (folder.manifest, page, shards):
         if path is not None:
             click.echo(f"  {path}")
+    return code
+
+
+def tell_failures(manifest: Mapping[str, Any], path: Path) -> int:
+    """Print what failed; returns the exit code: 1 where something did."""
+    failed = _named(manifest, "failed")
+    for line in failed[:_MOST_NAMED]:
+        complain(line)
+    if len(failed) > _MOST_NAMED:
+        complain(f"... and {len(failed) - _MOST_NAMED} more: see {path}")
     return 1 if failed else 0
 
 

@@ -27,10 +27,12 @@ class Places:
 
     Attributes:
         source: folder of the data set.
-        work: hidden folder of the run, in which the source may have unpacked.
+        run: folder of the run.
+        work: hidden folder in it, in which the source may have unpacked.
     """
 
     source: Path
+    run: Path
     work: Path
 
     def short(self, path: Path) -> str:
@@ -41,8 +43,8 @@ class Places:
         return str(path)
 
     def clear(self, text: str) -> str:
-        """The text without the hidden folder."""
-        return text.replace(f"{self.work}/", "")
+        """The text without the folders of the run."""
+        return text.replace(f"{self.work}/", "").replace(f"{self.run}/", "")
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,13 @@ class Manifest:
     """Puts the manifest together from the records on disk and the ledger.
 
     Args:
-        folder: of the run.
         places: what paths are relative to.
         rules: limits; results beyond them are rejected.
         ledger: of the run.
     """
 
-    def __init__(self, folder: Path, places: Places, rules: Rules, ledger: Ledger) -> None:
-        self.folder, self.places, self.rules, self.ledger = folder, places, rules, ledger
+    def __init__(self, places: Places, rules: Rules, ledger: Ledger) -> None:
+        self.places, self.rules, self.ledger = places, rules, ledger
         self.files: set[Path] = set()
 
     def build(self, parts: Parts, listing: Listing, timings: Mapping[str, Any], arguments: Sequence[str]) -> Built:
@@ -158,12 +159,12 @@ class Manifest:
         """A record of the run; its files are remembered."""
         if person.id not in self.ledger.person_keys:
             return None
-        path = record_path(self.folder, person.id, name)
+        path = record_path(self.places.run, person.id, name)
         record = read_record(path)
         if record is None or (name == MODEL and person.id in self.ledger.failed_persons):
             return None
         self.files.add(path)
-        self.files.update(person_folder(self.folder, person.id) / file for file in record["outputs"])
+        self.files.update(person_folder(self.places.run, person.id) / file for file in record["outputs"])
         return record
 
 

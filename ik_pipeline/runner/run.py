@@ -92,9 +92,9 @@ def run(folder: RunFolder, parts: Parts, options: RunOptions, report: Report | N
 
     loop = Loop(folder.path, run_key, listing.persons, workers, folder.begin_changes, report or (lambda _: None))
     ledger = loop.run()
-    places = Places(options.source_folder, folder.unpacked)
+    places = Places(options.source_folder, folder.path, folder.unpacked)
     timings = _timings(ledger, time.perf_counter() - started)
-    manifest = Manifest(folder.path, places, options.rules, ledger)
+    manifest = Manifest(places, options.rules, ledger)
     built = manifest.build(parts, listing, timings, options.arguments)
     folder.sweep(built.files)
     changed = not same_results(before, built.content)
