@@ -11,6 +11,8 @@ from biopose_sim.errors import InputError
 from biopose_sim.io import Trial
 from ik_pipeline.types import Array, ModelChoice, PersonSpec, TrialSpec
 
+# What a source says of a trial that takes the body through its joints' ranges: no further motion is needed.
+RANGE_OF_MOTION = "range of motion"
 MOST_STATIC, MOST_MOTIONS = 2, 4
 MOST_WITHOUT_STATIC = 6
 STILL = 0.005  # [m] that markers may move within the chosen frames (median over markers)
@@ -29,11 +31,14 @@ def choose_scaling_trials(person: PersonSpec) -> tuple[tuple[TrialSpec, ...], st
     Raises:
         InputError: the person has no trials.
     """
-    if not person.trials:
+    if not person.recordings:
         raise InputError(person.id, "has no trials", "a person without recordings cannot be scaled")
-    static = tuple(t for t in person.trials if t.scaling is not None)[:MOST_STATIC]
+    static = tuple(t for t in person.recordings if t.scaling is not None)[:MOST_STATIC]
     others = [t for t in person.trials if t not in static]
-    motions = _spread(others, MOST_MOTIONS if static else MOST_WITHOUT_STATIC)
+    wanted = MOST_MOTIONS if static else MOST_WITHOUT_STATIC
+    if any(t.scaling == RANGE_OF_MOTION for t in static):
+        wanted = 0
+    motions = _spread(others, wanted)
     said = [f"{t.name} ({t.scaling})" for t in static]
     if motions:
         spread = "motions spread over the actions" if len(motions) < len(others) else "all motions"
@@ -44,6 +49,8 @@ def choose_scaling_trials(person: PersonSpec) -> tuple[tuple[TrialSpec, ...], st
 
 def _spread(trials: Sequence[TrialSpec], count: int) -> tuple[TrialSpec, ...]:
     """Trials of as many actions as possible, evenly over the order of the source."""
+    if count == 0:
+        return ()
     first: dict[str, TrialSpec] = {}
     for trial in trials:
         first.setdefault(trial.action or trial.name, trial)
@@ -70,7 +77,7 @@ def choose_static_frames(choice: ModelChoice, trials: Sequence[tuple[TrialSpec, 
     Raises:
         InputError: no trial shares three markers with the model.
     """
-    static = [pair for pair in trials if pair[0].scaling is not None]
+    static = [pair for pair in trials if pair[0].scaling not in (None, RANGE_OF_MOTION)]
     best: tuple[float, int, int, Array] | None = None
     pool = static or list(trials)
     for k, (_, trial) in enumerate(pool):

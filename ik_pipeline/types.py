@@ -55,6 +55,7 @@ class PersonSpec:
         mass: [kg], where known.
         split: ``"train"``, ``"val"`` or ``"test"`` where the data set or the user decides it; None: by hash.
         details: what else the source needs (shape of the body, ...), as JSON has it.
+        poses: recordings that serve scaling alone: they are no motions, and are not solved.
     """
 
     id: str
@@ -66,6 +67,12 @@ class PersonSpec:
     mass: float | None = None
     split: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    poses: tuple[TrialSpec, ...] = ()
+
+    @property
+    def recordings(self) -> tuple[TrialSpec, ...]:
+        """All that there is to read: poses and trials."""
+        return (*self.poses, *self.trials)
 
 
 @dataclass(frozen=True)

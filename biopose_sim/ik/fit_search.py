@@ -14,7 +14,7 @@ from biopose_sim.ik.fit_tables import FitLayout
 from biopose_sim.ik.groups import SizePrior, make_groups
 from biopose_sim.ik.landmarks import find_landmarks
 from biopose_sim.ik.problem import IKProblem, build_problem, complete_coordinates, rescaled
-from biopose_sim.ik.solver import solve_all_frames
+from biopose_sim.ik.solver import mend, solve_all_frames
 from biopose_sim.ik.start import find_start
 from biopose_sim.ik.types import Array, IKConfig
 from biopose_sim.kinematics.fast_threads import run_parallel
@@ -128,7 +128,7 @@ class FitSearch:
     def _descend(self, tolerance: float) -> tuple[list[float], bool]:
         """Gauss-Newton steps with the present spreads; a step that makes things worse is damped."""
         n = len(self.parameters)
-        history, damping = [self._solve_poses(self.parameters, self.offsets)], 0.0
+        history, damping = [self._solve_poses(self.parameters, self.offsets, mended=True)], 0.0
         for _ in range(self.config.max_iterations):
             gradient, self.hessian = self._reduced()
             for _ in range(8):
@@ -202,8 +202,11 @@ class FitSearch:
         scaled = self.model.scale(self.groups.scales(parameters), all_offsets)
         return rescaled(self.problem, scaled)
 
-    def _solve_poses(self, parameters: Array, offsets: Array) -> float:
-        """Find the best poses for a size; returns the objective and keeps everything."""
+    def _solve_poses(self, parameters: Array, offsets: Array, mended: bool = False) -> float:
+        """Find the best poses for a size; returns the objective and keeps everything.
+
+        ``mended``: look for other poses of frames that fit badly, for one in a wrong pose spoils size and offsets.
+        """
         problem = self._scaled_problem(parameters, offsets)
         engine = CpuEngine(problem)
         if self.sweep is None:
@@ -212,6 +215,8 @@ class FitSearch:
             sweep = engine.new_sweep(len(self.frames.time))
             sweep.coordinates[:] = self.sweep.coordinates
             engine.solve_each(sweep)
+        if mended:
+            mend(engine, sweep)
         self.parameters, self.offsets, self.sweep = parameters, offsets, sweep
         squares = np.nansum((sweep.points - problem.targets) ** 2, axis=2)
         size = parameters @ self.size_precision @ parameters + self.config.prior.wall(parameters)[0]

@@ -11,9 +11,17 @@ from biopose_sim.ik.branches import remove_spikes, to_rest_branch, unwind
 from biopose_sim.ik.checks import check_markers
 from biopose_sim.ik.cpu import CpuEngine, Sweep
 from biopose_sim.ik.gaps import bridge
-from biopose_sim.ik.problem import IKProblem, build_problem, drawn_to, to_result, with_weak_prior, without_prior
+from biopose_sim.ik.problem import (
+    IKProblem,
+    build_problem,
+    drawn_to,
+    root_columns,
+    to_result,
+    with_weak_prior,
+    without_prior,
+)
 from biopose_sim.ik.start import best_frame, find_start
-from biopose_sim.ik.types import IKConfig, KinematicsResult
+from biopose_sim.ik.types import IKConfig, IntArray, KinematicsResult
 from biopose_sim.io import Trial
 from biopose_sim.kinematics.model import OsimModel
 
@@ -21,7 +29,8 @@ _BETTER = 1e-3  # relative decrease of the cost that counts as a better solution
 _SUSPICIOUS = 3.0  # times the usual mean squared marker distance
 _STEP = 1.8  # ratio of the mean squared distances of neighbouring frames
 _EXACT = (1e-3) ** 2  # mean squared marker distance [m^2] that nobody need doubt
-_MOST_SUSPECTS, _MOST_STEPS = 6, 40
+_MOST_SUSPECTS, _MOST_UNCONVERGED, _MOST_STEPS = 24, 6, 40
+_BORROWED = 8  # frames that fit well, whose joints a frame that fits badly is tried with
 
 
 def solve_ik(model: OsimModel, trial: Trial, config: IKConfig | None = None) -> KinematicsResult:
@@ -107,7 +116,7 @@ def _solve_outwards(engine: CpuEngine) -> Sweep:
 
 
 def _finished(engine: CpuEngine, sweep: Sweep) -> Sweep:
-    _mend(engine, sweep)
+    mend(engine, sweep)
     to_rest_branch(engine, sweep)
     unwind(engine, sweep)
     remove_spikes(engine, sweep)
@@ -123,7 +132,7 @@ def _close_seams(engine: CpuEngine, sweep: Sweep, anchors: list[int]) -> None:
             _run_on(engine, sweep, border + 1, -1)
 
 
-def _mend(engine: CpuEngine, sweep: Sweep) -> None:
+def mend(engine: CpuEngine, sweep: Sweep) -> None:
     """Try new starts where the fit is far worse than usual or beside a better frame, or did not converge."""
     problem = engine.problem
     weight = problem.visible @ problem.weights
@@ -131,12 +140,14 @@ def _mend(engine: CpuEngine, sweep: Sweep) -> None:
         misfit = np.where(weight > 0.0, 2.0 * sweep.cost / weight, 0.0)
     usual = np.median(misfit[weight > 0.0]) if np.any(weight > 0.0) else 0.0
     suspects = [int(f) for f in np.argsort(-misfit)[:_MOST_SUSPECTS] if misfit[f] > _SUSPICIOUS * usual + _EXACT]
-    suspects += [int(f) for f in np.flatnonzero(~sweep.converged)[:_MOST_SUSPECTS]]
+    suspects += [int(f) for f in np.flatnonzero(~sweep.converged)[:_MOST_UNCONVERGED]]
+    good = np.flatnonzero((weight > 0.0) & (misfit <= usual))
+    lenders = good[np.linspace(0, len(good) - 1, min(_BORROWED, len(good))).astype(int)]
     mended = np.zeros(len(misfit), dtype=bool)
     for frame in suspects:
         if weight[frame] > 0.0 and not mended[frame]:
             before = sweep.cost.copy()
-            _restart(engine, sweep, frame)
+            _restart(engine, sweep, frame, lenders)
             mended |= sweep.cost < before
     ratio = misfit[1:] / np.maximum(misfit[:-1], 1e-12)
     steps = np.flatnonzero((np.maximum(ratio, 1.0 / np.maximum(ratio, 1e-12)) > _STEP) & (misfit[1:] > _EXACT))
@@ -145,10 +156,15 @@ def _mend(engine: CpuEngine, sweep: Sweep) -> None:
         _run_on(engine, sweep, int(frame) + 1, -1)
 
 
-def _restart(engine: CpuEngine, sweep: Sweep, frame: int) -> None:
-    """Solve a frame from no guess and from its neighbours; what is better runs on in both directions."""
-    starts = [find_start(engine, frame)[0]]
-    starts += [sweep.coordinates[f] for f in (frame - 1, frame + 1) if 0 <= f < len(sweep.cost)]
+def _restart(engine: CpuEngine, sweep: Sweep, frame: int, lenders: IntArray) -> None:
+    """Solve a frame from no guess, from its neighbours and with the joints of the lenders.
+
+    What is better runs on in both directions.
+    """
+    first = find_start(engine, frame)[0]
+    starts = [first, *(sweep.coordinates[f] for f in (frame - 1, frame + 1) if 0 <= f < len(sweep.cost))]
+    root = root_columns(engine.program)
+    starts += [np.where(root, own, sweep.coordinates[f]) for f in lenders for own in (first, sweep.coordinates[frame])]
     new = engine.solve_starts(np.array(starts), frame)
     best = int(np.argmin(new.cost))
     if new.cost[best] < sweep.cost[frame] * (1.0 - _BETTER) or not sweep.converged[frame]:

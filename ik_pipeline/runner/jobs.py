@@ -78,8 +78,11 @@ def _scale(kit: Kit, job: Job) -> Done:
     bad: dict[str, BadInput] = {}
     read: dict[str, Trial] = {}
     while True:
-        rest = replace(person, trials=tuple(trial for trial in person.trials if trial.name not in bad))
-        if not rest.trials:
+        poses, trials = (
+            tuple(trial for trial in group if trial.name not in bad) for group in (person.poses, person.trials)
+        )
+        rest = replace(person, poses=poses, trials=trials)
+        if not rest.recordings:
             first = next(iter(bad.values()))
             return Done(failed=f"none of its trials can be read: {first}", bad_files=_files(bad.values()))
         chosen, why = choose_scaling_trials(rest)
@@ -91,11 +94,11 @@ def _scale(kit: Kit, job: Job) -> Done:
             bad[trial.name] = error
         else:
             break
-    trials = [(trial, read[trial.name]) for trial in chosen]
+    used = [(trial, read[trial.name]) for trial in chosen]
     with writing():
         folder.mkdir(exist_ok=True)
         _remove_folders(folder)
-    scaled = _twice(lambda: kit.parts.engine.scale(person, trials, folder))
+    scaled = _twice(lambda: kit.parts.engine.scale(person, used, folder))
     key = keys.person_key(job.run_key, person, chosen, bad, job.hashes)
     _write_scaling(kit, job, scaled, key, (why, [trial.name for trial in chosen], list(bad)))
     kit.keep(key, scaled)

@@ -35,7 +35,7 @@ class FileHashes:
 
     def of_person(self, person: PersonSpec) -> dict[str, str]:
         """Return the hashes of all files of a person, by path."""
-        return {str(path): self.of(path) for trial in person.trials for path in trial.files}
+        return {str(path): self.of(path) for trial in person.recordings for path in trial.files}
 
 
 def content_key(*parts: Any) -> str:
@@ -64,7 +64,7 @@ def person_key(
     """
     who = (person.id, person.dataset, person.sex, person.stature, person.mass, person.details)
     names = set(left_out)
-    unused = [_content(trial, hashes) for trial in person.trials if trial.name in names]
+    unused = [_content(trial, hashes) for trial in person.recordings if trial.name in names]
     return content_key("scale", run, who, [_content(trial, hashes) for trial in chosen], unused)
 
 

@@ -22,6 +22,7 @@ from biopose_sim.io import Trial
 from biopose_sim.io.bvh import Bvh
 from biopose_sim.io.notice import listed
 from biopose_sim.paths import markerset_path, models_dir
+from ik_pipeline.sources.cmu_poses import pose_sequence, scaling_trials
 from ik_pipeline.sources.cmu_takes import LAYOUT, Take, list_takes, prepare_takes, read_take
 from ik_pipeline.sources.common import file_hash, finished, safe_name
 from ik_pipeline.sources.options import SourceOptions
@@ -116,7 +117,9 @@ class CmuSource:
             test=TEST if asked.test is None else asked.test,
             val=VAL if asked.val is None else asked.val,
         )
-        persons = self._persons(by_subject) if by_subject else []
+        kept_out = {*(wished.test or ()), *(wished.val or ())}
+        posed = [take for take in usable if take.subject not in kept_out] or usable
+        persons = self._persons(by_subject, posed) if by_subject else []
         return finished(self.folder, persons, bad, self._notices(takes, usable), wished, LAYOUT)
 
     def read(self, person: PersonSpec, trial: TrialSpec) -> Trial:
@@ -125,9 +128,12 @@ class CmuSource:
         from biopose_sim.bodies.retarget import retarget
 
         about = trial.details
-        bvh = _sampled(read_take(trial.files[0]), about)
-        phenotypes = np.array(about["phenotypes"])
-        sequence = retarget(bvh, phenotypes, limit=(0, bvh.n_frames), fps=about["fps"], heading=about["heading"])
+        if "pose" in about:
+            sequence = pose_sequence(trial)
+        else:
+            bvh = _sampled(read_take(trial.files[0]), about)
+            phenotypes = np.array(about["phenotypes"])
+            sequence = retarget(bvh, phenotypes, limit=(0, bvh.n_frames), fps=about["fps"], heading=about["heading"])
         markers, body = _anny()
         read = virtual_markers(sequence, markers, body=body)
         return replace(read, name=trial.name, source=None, nominal_rate=about["rate"])
@@ -140,18 +146,25 @@ class CmuSource:
             "markers": file_hash(markerset_path("anny")),
         }
 
-    def _persons(self, by_subject: Mapping[str, Takes]) -> Sequence[PersonSpec]:
+    def _persons(self, by_subject: Mapping[str, Takes], posed: Takes) -> Sequence[PersonSpec]:
         count = self.options.persons or PERSONS
         adults = random_adults(count, self.options.seed or 0, self.options.gender)
         tall, heavy = _sizes(adults)
         subjects = sorted(by_subject)
         return [
-            self._person(k, subjects[k % len(subjects)], by_subject, adults[k], float(tall[k]), float(heavy[k]))
+            self._person(k, subjects[k % len(subjects)], by_subject, posed, adults[k], float(tall[k]), float(heavy[k]))
             for k in range(count)
         ]
 
     def _person(
-        self, number: int, subject: str, by_subject: Mapping[str, Takes], adult: Array, tall: float, heavy: float
+        self,
+        number: int,
+        subject: str,
+        by_subject: Mapping[str, Takes],
+        posed: Takes,
+        adult: Array,
+        tall: float,
+        heavy: float,
     ) -> PersonSpec:
         # Sexes alternate from person to person; with a number of subjects that is odd, as CMU's 11, every subject
         # meets each mixture of sex, mirror and phase in turn.
@@ -166,6 +179,7 @@ class CmuSource:
             stature=round(tall, 4),
             mass=round(heavy, 2),
             details={"phenotypes": adult.tolist(), "mirrored": turned, "number": number},
+            poses=scaling_trials(posed, {"phenotypes": adult.tolist()}),
         )
 
     def _trial(self, number: int, take: Take, adult: Array, turned: bool) -> TrialSpec:
