@@ -70,7 +70,8 @@ def losses(skeleton: Skeleton, estimates: Sequence[Estimate], truth: Truth, weig
     total = truth.sizes.new_zeros(())
     share = 1.0
     for estimate in reversed(estimates):
-        parts_of = _parts(skeleton, estimate, truth)
+        # Joint centres follow from the same poses as markers: for the last estimate they are worth their time.
+        parts_of = _parts(skeleton, estimate, truth, with_joints=not parts)
         weighed = sum(getattr(weights, name) * value for name, value in parts_of.items())
         total = total + share * weighed
         share *= weights.earlier
@@ -78,7 +79,7 @@ def losses(skeleton: Skeleton, estimates: Sequence[Estimate], truth: Truth, weig
     return {"total": total, **parts}
 
 
-def _parts(skeleton: Skeleton, estimate: Estimate, truth: Truth) -> dict[str, Tensor]:
+def _parts(skeleton: Skeleton, estimate: Estimate, truth: Truth, with_joints: bool) -> dict[str, Tensor]:
     pose, frames = estimate.pose, estimate.pose.joints.shape[1]
     # A network of the last frame alone is compared there.
     of = slice(truth.valid.shape[1] - frames, None)
@@ -88,12 +89,15 @@ def _parts(skeleton: Skeleton, estimate: Estimate, truth: Truth) -> dict[str, Te
     turned = (pose.root_rotation - truth.pose.root_rotation[:, of]).abs().mean(dim=(-1, -2))
     free = truth.free[:, None].to(pose.joints) * valid[..., None]
     angles = ((pose.joints - truth.pose.joints[:, of].clamp(-1.0, 1.0)) * half).abs() * free
-    return {
-        "joints": _mean((kinematics.joint_centers - truth.joint_centers[:, of]).abs().mean(dim=(-1, -2)), valid),
+    found = {
         "markers": _mean((kinematics.markers - truth.markers[:, of]).abs().mean(dim=(-1, -2)), valid),
         "scales": (estimate.sizes - truth.sizes).abs().mean(),
         "angles": angles.sum() / free.sum().clamp_min(1.0) + 0.1 * _mean(turned, valid),
     }
+    if with_joints:
+        apart = (kinematics.joint_centers - truth.joint_centers[:, of]).abs().mean(dim=(-1, -2))
+        found["joints"] = _mean(apart, valid)
+    return found
 
 
 def _kinematics(skeleton: Skeleton, pose: Pose, sizes: Tensor, offsets: Tensor) -> ForwardKinematics:

@@ -39,8 +39,8 @@ class NetworkConfig:
 
     kind: str = "base"
     window: int = 64
-    hidden: int = 384
-    width: int = 256
+    hidden: int = 256
+    width: int = 192
     heads: int = 4
     layers: int = 2
     blocks: int = 2
