@@ -89,7 +89,8 @@ def speed(data: str | None, frames: int, trials: int, opensim_frames: int, noise
         _, parts, rms, scaled = runs[0]
         split = ", ".join(f"{what} {value:.2f}" for what, value in parts.items())
         print(f"fit: {seconds:.2f} s ({split}): "
-              f"{n / seconds:,.0f} frames/s, marker RMS {rms:.3f} mm, factors off by {_off(subject, scaled)}")  # fmt: skip
+              f"{n / seconds:,.0f} frames/s, marker RMS {rms:.3f} mm, "
+              f"factors off by {_off(subject, scaled)}")  # fmt: skip
         scale, rate, both, rms_theirs, theirs = _opensim_part(subject, opensim_frames, Path(folder))
     single, double = scale + n / rate, scale + n / both
     print(f"opensim: scaling {scale:.1f} s; {rate:.2f} frames/s in one process, {both:.2f} in two together, marker "
