@@ -184,6 +184,8 @@ def _floor(points: FootPoints, stances: Sequence[_Stance]) -> tuple[float, str]:
 
 def _sliding(stances: Sequence[_Stance], on_floor: Sequence[Bools], rate: float) -> tuple[float | None, float | None]:
     """Mean speed of standing feet [mm/s], and the distance that 95 of 100 stances stay below [mm]."""
+    if not rate:
+        return None, None
     speeds, slips = [], []
     for stance, standing in zip(stances, on_floor):
         across = stance.velocity[standing][:, [0, 2]]
@@ -194,7 +196,7 @@ def _sliding(stances: Sequence[_Stance], on_floor: Sequence[Bools], rate: float)
         ways = np.stack([np.bincount(number, across[:, axis]) for axis in (0, 1)], axis=1) / rate
         long_enough = np.bincount(number) >= _SHORTEST_STANCE * rate
         slips.append(np.linalg.norm(ways, axis=1)[long_enough])
-    if not speeds or not rate:
+    if not speeds:
         return None, None
     slip = np.concatenate(slips)
     return 1e3 * float(np.concatenate(speeds).mean()), 1e3 * float(np.percentile(slip, 95)) if len(slip) else None

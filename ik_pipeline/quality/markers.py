@@ -14,8 +14,8 @@ Bools = NDArray[np.bool_]
 
 # A landmark further than this from the model's is not trusted: D3KE leaves it out of its training [m].
 LANDMARK_LIMIT = 0.02
-# A step of a measured marker against the model's by more than both jumps [m], [m/s]: skin slides at 1 m/s at most, in
-# jumps and impacts, and a step of 5 cm is beyond noise of any laboratory. The body's own motion is no part of it.
+# A step of a measured marker against the model's by more than both jumps [m], [m/s]. The body's own motion is no part
+# of it: what is left are noise (millimetres) and skin that sways by centimetres within some hundredths of a second.
 JUMP_STEP, JUMP_SPEED = 0.05, 5.0
 MOST_NAMED = 8
 

@@ -16,10 +16,10 @@ Bools = NDArray[np.bool_]
 # Nearer to the end of its range than this share of the range, and than this, a coordinate is at its limit [rad | m].
 LIMIT_SHARE = 0.01
 LIMIT_ANGLE, LIMIT_LENGTH = float(np.radians(0.5)), 0.001
-# A step between frames jumps where it differs from the median of the steps around it by more than both. Joints reach
-# 1000 to 2000 deg/s in kicks and sprints (hip and knee; Nunome 2002, Bezodis 2008) and are brought to it within 0.05 s
-# or longer, so that 1000 deg/s come and go within one frame at rates below 30 Hz only. Noise of the markers moves
-# what they determine by less than 10 degrees. Pelves and all else that translates: 10 m/s, 0.1 m.
+# A step between frames jumps where it differs from the median of the steps around it by more than both. Knees reach
+# about 1500 deg/s in kicks (Nunome 2002 Med Sci Sports Exerc 34:2028), most motion stays far below, and speed is gained
+# over 0.05 s or longer, so that 1000 deg/s come and go within one frame at rates below 30 Hz only. Noise of the markers
+# moves what they determine by less than 10 degrees. Pelves and all else that translates: 10 m/s, 0.1 m.
 JUMP_ANGLE, JUMP_TURNING = float(np.radians(10.0)), float(np.radians(1000.0))
 JUMP_LENGTH, JUMP_SPEED = 0.1, 10.0
 # Jerk grows with the cube of the frequencies that are seen: frames are averaged to about this rate first [Hz].

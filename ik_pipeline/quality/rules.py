@@ -46,7 +46,7 @@ class Rules:
         person_rms: [mm] of a person over all trials, as ``marker_rms``.
         departure: absolute logarithm of a dimension relative to the body's mean. People stay within 0.14 (2.5 standard
             deviations of `SizePrior`); fits to body models reach 0.307, for their prior has its wall at 0.30.
-        asymmetry: absolute logarithm of the ratio of both sides: people differ by 0.02 to 0.05.
+        asymmetry: absolute logarithm of the ratio of both sides; limbs of people differ by a few percent.
         size: factor by which a person may be larger or smaller than the generic model: adults stay within 1.2.
         stature: share by which the model's stature may differ from the person's; virtual people: up to 0.022.
     """
