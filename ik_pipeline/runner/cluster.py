@@ -12,6 +12,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dask.config
 import psutil
@@ -25,6 +26,7 @@ from ik_pipeline.runner.types import Done, Job, Parts, Wanted
 # Jobs that wait at each worker, so that it never waits for one.
 _WAITING = 1
 _START_TIMEOUT = 120  # [s]
+_MOST_STARTS = 3
 _CLOSE_TIMEOUT = 5  # [s]
 _SETTINGS = {
     # Which job a worker died in is known (`Kit.attempt`); those that waited behind it are begun again however often.
@@ -135,7 +137,7 @@ def hired(
 def _local(workers: int | None, scratch: Path, debug: bool) -> Iterator[LocalCluster]:
     environment = {**dict.fromkeys(_THREADS, "1"), "TMPDIR": str(scratch)}
     with dask.config.set({**_SETTINGS, "distributed.nanny.pre-spawn-environ": environment}), _without_interrupts():
-        cluster = LocalCluster(
+        cluster = _started(
             n_workers=workers or os.cpu_count() or 1,
             threads_per_worker=1,
             processes=True,
@@ -150,6 +152,17 @@ def _local(workers: int | None, scratch: Path, debug: bool) -> Iterator[LocalClu
             processes = _processes(cluster)
             cluster.close(timeout=_CLOSE_TIMEOUT)
             _kill(processes)
+
+
+def _started(**how: Any) -> LocalCluster:
+    """Start the processes; again if one dies meanwhile."""
+    for _ in range(_MOST_STARTS - 1):
+        with contextlib.suppress(RuntimeError):  # what distributed makes of it
+            return LocalCluster(**how)
+    try:
+        return LocalCluster(**how)
+    except RuntimeError as error:
+        raise BioposeError(f"worker processes cannot be started ({error})") from error
 
 
 @contextlib.contextmanager

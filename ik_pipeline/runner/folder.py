@@ -63,8 +63,13 @@ class RunFolder:
         _remove_if_empty(self.work)
 
     def begin_changes(self) -> None:
-        """Take away what describes the whole run, before the first result changes."""
-        for name in (MANIFEST, SUMMARY, COMPARISON):
+        """Take the manifest away before the first result changes: without it a run is not complete."""
+        self.manifest.unlink(missing_ok=True)
+
+    def drop_outdated(self) -> None:
+        """Take away what was made of other results."""
+        self.begin_changes()
+        for name in (SUMMARY, COMPARISON):
             (self.path / name).unlink(missing_ok=True)
         _remove_tree(self.path / SHARDS)
 
@@ -137,7 +142,7 @@ def _refuse_or_clear(folder: RunFolder, resume: bool, overwrite: bool) -> None:
         problem = f"holds {listed(there)} of something else"
         raise InputError(folder.path, problem, "choose another folder")
     if overwrite:
-        folder.begin_changes()
+        folder.drop_outdated()
         _remove_tree(folder.path / PERSONS)
     elif not resume:
         remedy = "go on with it by --resume, do it anew by --overwrite, or choose another folder"

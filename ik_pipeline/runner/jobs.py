@@ -38,6 +38,11 @@ class BadInput(InputError):
         super().__init__(error.source, error.problem, error.remedy)
         self.path = path
 
+    @property
+    def named(self) -> tuple[Path, str]:
+        """The file and why it cannot be used."""
+        return self.path, f"{self.problem}; {self.remedy}" if self.remedy else self.problem
+
 
 def do(kit: Kit, job: Job) -> Done:
     """Do a job.
@@ -54,7 +59,7 @@ def do(kit: Kit, job: Job) -> Done:
             with noticing_full_disks():
                 done = _done_before(kit, job) or _WORK[job.kind](kit, job)
         except BadInput as error:
-            done = Done(failed=str(error), bad_files=((error.path, str(error)),))
+            done = Done(failed=str(error), bad_files=(error.named,))
         except BioposeError as error:
             if not isinstance(error, (InputError, OpenSimError)):
                 raise
@@ -199,7 +204,7 @@ def _remove_folders(folder: Path) -> None:
 
 
 def _files(errors: Iterable[BadInput]) -> tuple[tuple[Path, str], ...]:
-    return tuple((error.path, str(error)) for error in errors)
+    return tuple(error.named for error in errors)
 
 
 def _twice(work: Callable[[], T]) -> T:

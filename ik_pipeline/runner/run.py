@@ -99,7 +99,7 @@ def run(folder: RunFolder, parts: Parts, options: RunOptions, report: Report | N
     folder.sweep(built.files)
     changed = not same_results(before, built.content)
     if changed:
-        folder.begin_changes()
+        folder.drop_outdated()
     with writing():
         atomic_write(folder.manifest, as_text(built.content))
     return RunResult(built.content, changed, ledger)
