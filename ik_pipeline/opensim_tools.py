@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import math
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from biopose_sim.ik.cpu import CpuEngine
-from biopose_sim.ik.problem import build_problem, to_result
+from biopose_sim.ik.given import result_of_coordinates
+from biopose_sim.ik.problem import build_problem
 from biopose_sim.ik.setup_files import IKSetup, ScaleSetup, read_ik_setup, read_scale_setup
 from biopose_sim.ik.setup_xml import required_file
 from biopose_sim.ik.types import Array, IKConfig, KinematicsResult
@@ -208,26 +207,4 @@ def _solve(
         frames = f"it solved {len(solved.time)} frames from {solved.time[0]:g} to {solved.time[-1]:g} s"
         raise OpenSimError(subject, _SOLVING, f"{frames}, not the {trial.n_frames} of the trial")
     q = np.stack([solved.coordinate(name) for name in model.coordinate_names], axis=1)
-    return OpenSimKinematics(_as_result(model, trial, config, q), answer["seconds"])
-
-
-def _as_result(model: OsimModel, trial: Trial, config: IKConfig, q: Array) -> KinematicsResult:
-    """Coordinates (T, n_q) of OpenSim as a result; all but the coordinates is computed by our kinematics."""
-    problem = build_problem(model, trial, config)
-    rows = [model.marker_names.index(name) for name in problem.marker_names]
-    free = np.ascontiguousarray(q[:, problem.reduced.free])
-    sensitivity = CpuEngine(problem).sensitivity(free)
-    points = _unlocked(model, config.free)(torch.from_numpy(q)).markers.numpy()[:, rows]
-    n = trial.n_frames
-    result = to_result(problem, free, points, np.ones(n, bool), np.zeros(n, np.int64), sensitivity)
-    return replace(result, coordinates=q)
-
-
-def _unlocked(model: OsimModel, names: tuple[str, ...]) -> OsimModel:
-    """The model with these coordinates unlocked, for kinematics that takes their values."""
-    if not names:
-        return model
-    schema = model.model
-    coordinates = tuple(replace(c, locked=c.locked and c.name not in names) for c in schema.coordinates)
-    tree = replace(model.tree, model=replace(schema, coordinates=coordinates))
-    return OsimModel(tree, model.scales, model.marker_offsets)
+    return OpenSimKinematics(result_of_coordinates(model, trial, q, config), answer["seconds"])

@@ -121,6 +121,11 @@ class Skeleton:
         return result
 
     @property
+    def root_angles(self) -> tuple[int, ...]:
+        """Columns of the root's rotations in the coordinates."""
+        return tuple(self._rotations)
+
+    @property
     def half_ranges(self) -> Tensor:
         """Half the range of each joint, (J,) [rad | m]."""
         return self._half
