@@ -11,7 +11,7 @@ import numpy as np
 from bench.cases import Case, data_folder, laboratory_cases
 from bench.groundtruth_people import TABLES, shortened
 from biopose_sim.ik.types import KinematicsResult
-from biopose_sim.io import Trial, read_mot
+from biopose_sim.io import Motion, Trial, read_mot
 from biopose_sim.kinematics.model import OsimModel
 from ik_pipeline.compare import Difference, compare_angles, compare_scales
 from ik_pipeline.engines import ENGINES, make_engine
@@ -45,11 +45,14 @@ def _same_model(folder: Path, cases: dict[str, Case], opensim_frames: int | None
         choice = choose_model(virtual=False, path=case.model, setup=case.setup.path, scale_setup=_pairs())
         model = choice.model
         person = ScaledPerson(model, np.ones((len(model.body_names), 3)), np.zeros((len(model.marker_names), 3)))
+        laboratory = _laboratory(folder, name, model)
         trial = case.setup.load_trial()
+        if laboratory is not None:
+            trial = trial.crop(float(laboratory.time[0]), float(laboratory.time[-1]))
         for engine in ENGINES:
             part = shortened(trial, None if engine == "fit" else opensim_frames)
             result = make_engine(engine, choice).solve(person, part)
-            _row(name, engine, result, _laboratory(folder, name, model, result))
+            _row(name, engine, result, None if laboratory is None else compare_angles(result, laboratory))
 
 
 def _own_scaling(folder: Path, cases: dict[str, Case], opensim_frames: int | None, trials: int | None) -> None:
@@ -84,7 +87,8 @@ def _solve_all(engine: Engine, person: ScaledPerson, folder: Path, read: dict[st
         seconds += time.perf_counter() - start
         frames += part.n_frames
         squares.append(result.marker_errors.ravel() ** 2)
-        angles = _laboratory(folder, name, person.model, result)
+        laboratory = _laboratory(folder, name, person.model)
+        angles = None if laboratory is None else compare_angles(result, laboratory)
         all_angles += [] if angles is None else [angles]
         _row(name, engine.name, result, angles)
     rms = 1e3 * float(np.sqrt(np.nanmean(np.concatenate(squares))))
@@ -97,13 +101,10 @@ def _pairs() -> Path:
     return TABLES / "measurements_subject4.csv"
 
 
-def _laboratory(folder: Path, name: str, model: OsimModel, result: KinematicsResult) -> Difference | None:
-    """Angles of the result against the laboratory's; None where it has none (the static trial)."""
+def _laboratory(folder: Path, name: str, model: OsimModel) -> Motion | None:
+    """The laboratory's own motion; None where it has none (the static trial)."""
     path = folder / "IK" / f"{name}_manual_scaling_ik.mot"
-    if not path.is_file():
-        return None
-    motion = read_mot(path, dict(zip(model.coordinate_names, model.motion_types)))
-    return compare_angles(result, motion)
+    return read_mot(path, dict(zip(model.coordinate_names, model.motion_types))) if path.is_file() else None
 
 
 def _row(name: str, engine: str, result: KinematicsResult, angles: Difference | None) -> None:
