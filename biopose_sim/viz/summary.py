@@ -23,6 +23,7 @@ __all__ = ["PersonSummary", "RunSummary", "TrialSummary", "worst_case_picture", 
 
 # Pictures are the heaviest part of the page and take a quarter of a second each.
 MOST_PICTURES = 12
+MOST_NOTICES = 16
 # So that one broken person does not fill the page.
 MOST_OF_ONE_PERSON = 3
 OK, REJECTED, FAILED = "ok", "rejected", "failed"
@@ -165,7 +166,10 @@ def _cards(run: RunSummary) -> Html:
 def _notices(notices: Sequence[str]) -> Html:
     if not notices:
         return Html("")
-    return element("div", element("b", "Please look at this"), bullets(notices), css="warn")
+    shown = list(notices[:MOST_NOTICES])
+    if len(notices) > MOST_NOTICES:
+        shown.append(f"{len(notices) - MOST_NOTICES} more are in the manifest")
+    return element("div", element("b", "Please look at this"), bullets(shown), css="warn")
 
 
 def worst_cases(trials: Sequence[TrialSummary]) -> list[TrialSummary]:

@@ -34,7 +34,8 @@ class Rules:
         marker_jumps: share of samples of all markers that jump; good ones with swapped thigh markers: 0.001.
         one_marker_jumps: share of steps in which a single marker jumps; good ones: up to 0.02.
         at_limits: share of samples of clamped coordinates at a limit; good ones: up to 0.13 (standing straight).
-        jump_frames: share of steps in which a coordinate jumps; good ones: up to 0.016 (arms in a singular pose).
+        jumps: frames per second in which a coordinate jumps, which hardly depends on the rate; good ones: up to 1.6,
+            dance 3.7 (arms that pass a singular pose), limbs that a motion capture lost 6 to 13.
         jerk: [m/s^3] of the markers, see `motion`: all of the body trembles; good ones: up to 510 (running), dance and
             jumps on body models to 1900.
         jerk_ratio: of the model's markers to the measured ones': a solution that flickers; good ones: up to 1.9.
@@ -45,7 +46,7 @@ class Rules:
         not_converged: share of frames that the solver does not call solved.
         person_rms: [mm] of a person over all trials, as ``marker_rms``.
         departure: absolute logarithm of a dimension relative to the body's mean. People stay within 0.14 (2.5 standard
-            deviations of `SizePrior`); fits to body models reach 0.307, for their prior has its wall at 0.30.
+            deviations of `SizePrior`); fits to body models reach 0.313, for their prior has its wall at 0.30.
         asymmetry: absolute logarithm of the ratio of both sides; limbs of people differ by a few percent.
         size: factor by which a person may be larger or smaller than the generic model: adults stay within 1.2.
         stature: share by which the model's stature may differ from the person's; virtual people: up to 0.022.
@@ -61,7 +62,7 @@ class Rules:
     marker_jumps: float = 0.002
     one_marker_jumps: float = 0.05
     at_limits: float = 0.2
-    jump_frames: float = 0.08
+    jumps: float = 5.0
     jerk: float = 2500.0
     jerk_ratio: float = 3.0
     penetration: float = 60.0
@@ -70,7 +71,7 @@ class Rules:
     lying: float = 0.99
     not_converged: float = 0.1
     person_rms: float = 25.0
-    departure: float = 0.31
+    departure: float = 0.35
     asymmetry: float = 0.15
     size: float = 1.6
     stature: float = 0.06
@@ -174,7 +175,7 @@ def _trial_checks(q: TrialQuality, r: Rules) -> list[_Check]:
         _Check("{} of the marker samples jump", leaps, r.marker_jumps, _percent),
         _Check(f"marker {jumper} jumps in {{}} of the frames", jumps / steps, r.one_marker_jumps, _percent),
         _Check("coordinates are at a limit in {} of their samples", q.at_limits, r.at_limits, _percent),
-        _Check("coordinates jump in {} of the frames", q.jump_frames, r.jump_frames, _percent),
+        _Check("coordinates jump in {} frames a second", q.jump_frames * (q.rate or 0.0), r.jumps),
         _Check("the markers tremble with a jerk of {} m/s³", q.jerk, r.jerk),
         _Check("the model shakes {} times as much as the markers", q.jerk_ratio, r.jerk_ratio),
         _Check("feet are {} mm below the floor", q.penetration, r.penetration),

@@ -99,13 +99,14 @@ def test_the_worst_of_many_come_first_and_only_they_are_drawn(tmp_path):
         asked.append((who, trial))
         return None if len(asked) == 2 else PNG
 
-    run = run_of(4000)
+    run = run_of(4000, notices=tuple(f"notice {k}" for k in range(300)))
     text, _ = written(tmp_path / "summary.html", run, draw)
     assert asked[:4] == [("p399", "take_3999"), ("p399", "take_3995"), ("p399", "take_3991"), ("p398", "take_3987")]
     assert all(int(name.removeprefix("take_")) % 4 == 3 for _, name in asked)
     assert [(t.person, t.trial) for t in worst_cases(run.trials)] == asked
     assert text.count('class="case"') == 12
     assert len(text) < 2e6
+    assert "284 more are in the manifest" in text
     assert text.count("Frame 8 of 300") >= 12
 
 
