@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from bench.cases import Case, data_folder, laboratory_cases
 from bench.groundtruth_people import TABLES, shortened
@@ -52,7 +53,8 @@ def _same_model(folder: Path, cases: dict[str, Case], opensim_frames: int | None
         for engine in ENGINES:
             part = shortened(trial, None if engine == "fit" else opensim_frames)
             result = make_engine(engine, choice).solve(person, part)
-            _row(name, engine, result, None if laboratory is None else compare_angles(result, laboratory))
+            angles = None if laboratory is None else compare_angles(result, laboratory)
+            _row(name, engine, result, angles, None if laboratory is None else _rms_of(model, laboratory, part, result))
 
 
 def _own_scaling(folder: Path, cases: dict[str, Case], opensim_frames: int | None, trials: int | None) -> None:
@@ -63,7 +65,8 @@ def _own_scaling(folder: Path, cases: dict[str, Case], opensim_frames: int | Non
     print(why)
     first = next(iter(cases.values()))
     generic = folder / "Models" / "unscaled_generic.osim"
-    choice = choose_model(virtual=False, path=generic, setup=first.setup.path, scale_setup=_pairs())
+    # The generic model calls its markers fixed, far from where this person's are.
+    choice = choose_model(virtual=False, path=generic, setup=first.setup.path, scale_setup=_pairs(), place_fixed=True)
     read = {trial.name: source.read(person, trial) for trial in person.trials}
     scaled = {}
     for engine in ENGINES:
@@ -107,11 +110,22 @@ def _laboratory(folder: Path, name: str, model: OsimModel) -> Motion | None:
     return read_mot(path, dict(zip(model.coordinate_names, model.motion_types))) if path.is_file() else None
 
 
-def _row(name: str, engine: str, result: KinematicsResult, angles: Difference | None) -> None:
+def _rms_of(model: OsimModel, motion: Motion, trial: Trial, result: KinematicsResult) -> float:
+    """Marker RMS [mm] of a motion of the same model over the frames and markers of a result."""
+    rows = [int(np.abs(motion.time - t).argmin()) for t in result.time]
+    q = np.stack([motion.coordinate(name)[rows] for name in model.coordinate_names], axis=1)
+    points = model(torch.from_numpy(q)).markers.numpy()[:, [model.marker_names.index(n) for n in result.marker_names]]
+    measured = trial.markers[:, [trial.marker_names.index(n) for n in result.marker_names]]
+    return 1e3 * float(np.sqrt(np.nanmean(((points - measured) ** 2).sum(axis=2))))
+
+
+def _row(
+    name: str, engine: str, result: KinematicsResult, angles: Difference | None, laboratory: float | None = None
+) -> None:
     rms = 1e3 * float(np.sqrt(np.nanmean(result.marker_errors**2)))
     text = f"  {name:14}{engine:9}{len(result.time):6} frames  marker RMS {rms:6.2f} mm"
+    if laboratory is not None:
+        text += f" (laboratory's {laboratory:6.2f})"
     if angles is not None:
-        text += (
-            f"   angles: median {angles.median:.3f}, 95 % {angles.percentile95:.2f}, largest {angles.largest:.1f} deg"
-        )
+        text += f"   angles: median {angles.median:.3f}, 95 % {angles.percentile95:.2f}, most {angles.largest:.1f} deg"
     print(text, flush=True)

@@ -35,6 +35,7 @@ def choose_model(
     scale_setup: Path | None = None,
     ik: IKConfig | None = None,
     after: Path | None = None,
+    place_fixed: bool = False,
 ) -> ModelChoice:
     """Return the model that persons are scaled from.
 
@@ -49,6 +50,8 @@ def choose_model(
         ik: limits and smoothing; its weights count before those of setup and marker set.
         after: what changes once the model is scaled, as ``models/after_scaling/d3ke.toml`` has it; without it a
             recipe of that folder is used where the model has all that it names.
+        place_fixed: whether OpenSim's marker placement also moves markers that the model calls fixed. The engine
+            ``fit`` moves all markers in any case.
 
     Raises:
         InputError: files that are missing or cannot be read, markers on bodies that the model lacks, fewer than 10
@@ -69,6 +72,12 @@ def choose_model(
         model = _with_virtual(model, added, markers)
         if markers is None:
             notices.append(_own_names(model))
+    if place_fixed:
+        model = with_markers(model, [replace(m, fixed=False) for m in model.model.markers if m.fixed])
+    elif fixed := [m.name for m in model.model.markers if m.fixed]:
+        notices.append(
+            f"OpenSim's marker placement leaves {len(fixed)} markers where the model has them: they are fixed"
+        )
     config = _ik_config(model, setup, ik)
     fit = _fit_config(model, table, config, virtual, calibrated=not own_model)
     measurements, more = _measurements(model, scale_setup, virtual)

@@ -19,6 +19,7 @@ def choice_content(choice: ModelChoice) -> dict[str, Any]:
         "model": sha256(choice.path),
         "markers": None if choice.markers is None else sha256(choice.markers),
         "marker_names": list(choice.model.marker_names),
+        "fixed_markers": [marker.name for marker in choice.model.model.markers if marker.fixed],
         "fit": fit,
         "landmarks": sorted(choice.landmarks),
         "measurements": plain(choice.measurements),

@@ -27,7 +27,7 @@ def write_scale_files(
     """Write what the ScaleTool reads; returns the setup's path.
 
     Args:
-        folder: receives ``scale_setup.xml``, ``static.trc`` and, where a marker set joins the model, ``markers.xml``.
+        folder: receives ``scale_setup.xml``, ``static.trc`` and ``markers.xml``, the markers of ``choice.model``.
         choice: the generic model and its weights.
         static: the static frames.
         measurements: marker pairs that model and static frames have.
@@ -36,15 +36,14 @@ def write_scale_files(
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_trc(folder / STATIC, static)
-    if choice.markers is not None:
-        _write(folder / MARKERS, _marker_set(choice))
+    _write(folder / MARKERS, _marker_set(choice))
     span = f"{static.time[0]:.8f} {static.time[-1]:.8f}"
     root = ET.Element("OpenSimDocument", Version="40000")
     tool = ET.SubElement(root, "ScaleTool", name=name)
     _text(tool, mass="-1" if mass is None else repr(float(mass)), height="-1", age="-1")
     maker = ET.SubElement(tool, "GenericModelMaker")
     model = Path(os.path.relpath(choice.path.resolve(), folder.resolve())).as_posix()
-    _text(maker, model_file=model, marker_set_file=MARKERS if choice.markers is not None else "Unassigned")
+    _text(maker, model_file=model, marker_set_file=MARKERS)
     scaler = ET.SubElement(tool, "ModelScaler")
     _text(scaler, apply="true", scaling_order="measurements")
     objects = ET.SubElement(ET.SubElement(scaler, "MeasurementSet"), "objects")
