@@ -11,6 +11,7 @@ import numpy as np
 
 from biopose_sim.cli.console import complain, warn_user
 from biopose_sim.viz.summary import PersonSummary, RunSummary, TrialSummary, worst_case_picture, write_summary
+from ik_pipeline.quality import Rules, TrialQuality, trial_severity
 from ik_pipeline.runner.folder import RunFolder
 from ik_pipeline.runner.records import person_folder
 from ik_pipeline.runner.run import RunResult
@@ -42,6 +43,7 @@ def summary_of(manifest: Mapping[str, Any]) -> RunSummary:
         )
         for person in manifest["persons"]
     )
+    rules = Rules(**manifest["rules"])
     trials = tuple(
         TrialSummary(
             person=person["id"],
@@ -50,6 +52,7 @@ def summary_of(manifest: Mapping[str, Any]) -> RunSummary:
             reasons=tuple(trial["reasons"]),
             action=trial["action"],
             quality=trial["quality"],
+            severity=trial_severity(TrialQuality.from_json(trial["quality"]), rules) if trial["quality"] else 0.0,
         )
         for person in manifest["persons"]
         for trial in person["trials"]
