@@ -25,7 +25,8 @@ ROOMS = {
     "synthetic": {"io", "osim", "kinematics", "bodies"},
     "viz": {"io", "osim", "kinematics", "ik", "bodies"},
     "ik_pipeline": {"io", "osim", "kinematics", "ik", "bodies"},
-    "cli": {"io", "osim", "kinematics", "ik", "bodies", "synthetic", "viz", "ik_pipeline"},
+    "neurik": {"io", "osim", "kinematics", "ik", "ik_pipeline"},
+    "cli": {"io", "osim", "kinematics", "ik", "bodies", "synthetic", "viz", "ik_pipeline", "neurik"},
     "__main__": {"cli"},
     # The public names, each imported when it is first used.
     "biopose_sim": set(),
