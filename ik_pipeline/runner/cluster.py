@@ -24,7 +24,7 @@ from ik_pipeline.runner.kit import Kit
 from ik_pipeline.runner.types import Done, Job, Parts, Wanted
 
 # Jobs that wait at each worker, so that it never waits for one.
-_WAITING = 1
+_WAITING = 3
 _START_TIMEOUT = 120  # [s]
 _MOST_STARTS = 3
 _CLOSE_TIMEOUT = 5  # [s]
@@ -141,7 +141,7 @@ def _local(workers: int | None, scratch: Path, debug: bool) -> Iterator[LocalClu
             n_workers=workers or os.cpu_count() or 1,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             local_directory=str(scratch),
             silence_logs=logging.WARNING if debug else logging.CRITICAL + 1,
         )
@@ -149,9 +149,9 @@ def _local(workers: int | None, scratch: Path, debug: bool) -> Iterator[LocalClu
         yield cluster
     finally:
         with _without_interrupts():
-            processes = _processes(cluster)
-            cluster.close(timeout=_CLOSE_TIMEOUT)
-            _kill(processes)
+            _end_workers(cluster)
+            with contextlib.suppress(TimeoutError):
+                cluster.close(timeout=_CLOSE_TIMEOUT)
 
 
 def _started(**how: Any) -> LocalCluster:
@@ -179,19 +179,18 @@ def _without_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _processes(cluster: LocalCluster) -> list[psutil.Process]:
-    """The workers, and the OpenSim that one may be busy with."""
-    found = []
+def _end_workers(cluster: LocalCluster) -> None:
+    """Kill the workers and the OpenSim that one may be busy with: files are whole or not there, whenever that is.
+
+    Asking them to end would take as long as what they compute or compile.
+    """
+    processes = []
     for nanny in cluster.workers.values():
+        nanny.close_gracefully()  # it starts none anew
         with contextlib.suppress(psutil.Error):
             if nanny.pid is not None:
                 worker = psutil.Process(nanny.pid)
-                found += [worker, *worker.children(recursive=True)]
-    return found
-
-
-def _kill(processes: list[psutil.Process]) -> None:
-    """End what has not ended."""
+                processes += [worker, *worker.children(recursive=True)]
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()
