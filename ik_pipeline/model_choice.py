@@ -46,7 +46,7 @@ def choose_model(
             ``models/markersets/virtual.csv``. For virtual markers it says where they lie on the user's model.
         setup: setup of the InverseKinematicsTool (or a task set of its own): weights, wanted values.
         scale_setup: setup of the ScaleTool, or a table as ``models/markersets/virtual_measurements.csv``: marker
-            pairs by which bodies are scaled.
+            pairs by which bodies are scaled; a setup's MarkerPlacer gives the weights of the static pose too.
         ik: limits and smoothing; its weights count before those of setup and marker set.
         after: what changes once the model is scaled, as ``models/after_scaling/d3ke.toml`` has it; without it a
             recipe of that folder is used where the model has all that it names.
@@ -92,6 +92,7 @@ def choose_model(
         landmarks=fit.landmarks or frozenset(),
         measurements=measurements,
         notices=(*notices, *more),
+        placement=None if scaling is None or scaling.placement is None else scaling.placement.tasks.weights or None,
         **_changes(what, model),
     )
 

@@ -142,6 +142,8 @@ class ModelChoice:
         couplers_off: names of coupler constraints that no longer hold after scaling.
         marker_bodies: markers and the bodies that carry them after scaling, from where they were in the static pose.
         notices: what a user should know of the choice, a sentence each.
+        placement: weight per marker in the static pose in which OpenSim places the markers, of a scale setup; None:
+            that of ``ik``, less for tracking markers as they vary more among people.
     """
 
     path: Path
@@ -155,6 +157,7 @@ class ModelChoice:
     couplers_off: tuple[str, ...] = ()
     marker_bodies: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()
+    placement: Mapping[str, float] | None = None
 
     @property
     def ik(self) -> IKConfig:

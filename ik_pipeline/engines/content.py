@@ -23,6 +23,7 @@ def choice_content(choice: ModelChoice) -> dict[str, Any]:
         "fit": fit,
         "landmarks": sorted(choice.landmarks),
         "measurements": plain(choice.measurements),
+        "placement": plain(choice.placement),
         "locked": list(choice.locked),
         "unlocked": list(choice.unlocked),
         "couplers_off": list(choice.couplers_off),

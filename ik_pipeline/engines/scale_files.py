@@ -84,11 +84,26 @@ def _measurement(measurement: Measurement) -> ET.Element:
 def _tasks(choice: ModelChoice, static: Trial) -> ET.Element:
     tasks = ET.Element("IKTaskSet")
     objects = ET.SubElement(tasks, "objects")
-    for name in choice.model.marker_names:
-        weight = float(choice.ik.weights.get(name, choice.ik.default_weight))
+    for name, weight in placement_weights(choice).items():
         if name in static.marker_names and weight > 0.0:
             _text(ET.SubElement(objects, "IKMarkerTask", name=name), apply="true", weight=repr(weight))
     return tasks
+
+
+def placement_weights(choice: ModelChoice) -> dict[str, float]:
+    """Return the weight of each of the model's markers in the static pose in which markers are placed.
+
+    Where tracking markers of a generic model lie says little of this person; they count as little more than their
+    spread among people allows, so that landmarks decide the pose.
+    """
+    if choice.placement is not None:
+        return {name: float(choice.placement.get(name, 0.0)) for name in choice.model.marker_names}
+    share = min(1.0, (choice.fit.landmark_sd / choice.fit.tracking_sd) ** 2) if choice.landmarks else 1.0
+    return {
+        name: float(choice.ik.weights.get(name, choice.ik.default_weight))
+        * (1.0 if name in choice.landmarks else share)
+        for name in choice.model.marker_names
+    }
 
 
 def _marker_set(choice: ModelChoice) -> ET.Element:

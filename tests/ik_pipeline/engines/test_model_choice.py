@@ -13,6 +13,7 @@ from biopose_sim.bodies.virtual import read_virtual_markers
 from biopose_sim.errors import InputError
 from biopose_sim.ik.types import IKConfig
 from ik_pipeline.after_scaling import after_scaling
+from ik_pipeline.engines.scale_files import placement_weights
 from ik_pipeline.measurements import read_measurements, unmeasured
 from ik_pipeline.model_choice import choose_model
 
@@ -68,6 +69,15 @@ def test_a_scale_setup_brings_its_model_markers_and_pairs(test_data):
     assert found.markers is not None
     assert {"R.ASIS", "Top.Head"} <= set(found.model.marker_names)
     assert "pelvis" in {m.name for m in found.measurements}
+    weights = placement_weights(found)
+    assert weights == {name: found.placement.get(name, 0.0) for name in found.model.marker_names}
+    assert len(set(weights.values())) > 1
+
+
+def test_tracking_markers_count_little_in_the_static_pose(choice):
+    weights = placement_weights(choice)
+    assert weights["RASI"] == choice.ik.weights["RASI"]
+    assert weights["RTH1"] < 0.05 * choice.ik.weights["RTH1"]
 
 
 def test_d3ke_changes_after_scaling_are_known_by_name(models):
