@@ -34,7 +34,7 @@ AGREEMENT_TARGET = 0.01  # [deg]
 SPEED_TARGET = 1000.0
 MEMORY_TARGET = 2.0  # [GB]
 # OpenSim at this accuracy takes a minute for some frames of the D3KE model, so that fewer are compared.
-D3KE_SHARE = 5
+D3KE_SHARE = 20
 # What both engines solve to [rad | m]; OpenSim's own default.
 ACCURACY = 1e-5
 CORES = 2
