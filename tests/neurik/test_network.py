@@ -8,6 +8,7 @@ import struct
 import numpy as np
 import pytest
 import torch
+from neurik_cases import some_coordinates
 
 from biopose_sim.errors import InputError
 from biopose_sim.neurik.augment import AugmentConfig, disturb, mesh_error, missing
@@ -17,13 +18,12 @@ from biopose_sim.neurik.network import NETWORKS, NetworkConfig, make_network
 from biopose_sim.neurik.predict import Predictor, nearest_rotation, resampled, window_starts
 from biopose_sim.neurik.scalars import ScalarLog, _crc32c
 from biopose_sim.neurik.weights import load_network, save_network
-from tests.neurik.test_skeleton import skeleton, some_coordinates  # noqa: F401
 
 SMALL = {"window": 8, "hidden": 32, "width": 16, "heads": 2, "layers": 1, "marker_width": 4}
 
 
 @pytest.fixture
-def scene(skeleton):  # noqa: F811
+def scene(skeleton):
     coordinates = some_coordinates(skeleton, (2, 8))
     framed = Framer(skeleton)(skeleton.model(coordinates).markers)
     pose = skeleton.encode(coordinates, framed.heading, framed.origin)
@@ -37,7 +37,7 @@ def scene(skeleton):  # noqa: F811
 
 @pytest.mark.parametrize("kind", NETWORKS)
 @pytest.mark.parametrize("output", ["all", "last"])
-def test_a_network_learns_a_window(skeleton, scene, kind, output):  # noqa: F811
+def test_a_network_learns_a_window(skeleton, scene, kind, output):
     torch.manual_seed(0)
     network = make_network(skeleton, NetworkConfig(kind=kind, output=output, **SMALL))
     framed, truth = scene
@@ -53,7 +53,7 @@ def test_a_network_learns_a_window(skeleton, scene, kind, output):  # noqa: F811
     assert network(framed)[-1].pose.joints.shape[1] == (8 if output == "all" else 1)
 
 
-def test_losses_of_the_truth_are_nothing(skeleton, scene):  # noqa: F811
+def test_losses_of_the_truth_are_nothing(skeleton, scene):
     from biopose_sim.neurik.network import Estimate
 
     _, truth = scene
@@ -62,7 +62,7 @@ def test_losses_of_the_truth_are_nothing(skeleton, scene):  # noqa: F811
     assert set(parts) == {"total", "joints", "markers", "scales", "angles"}
 
 
-def test_weights_come_back_and_changed_ones_are_refused(skeleton, scene, tmp_path):  # noqa: F811
+def test_weights_come_back_and_changed_ones_are_refused(skeleton, scene, tmp_path):
     network = make_network(skeleton, NetworkConfig(**SMALL)).eval()
     save_network(tmp_path / "w", network, {"licence": "Apache-2.0"})
     again = load_network(tmp_path / "w", skeleton.model)
@@ -76,7 +76,7 @@ def test_weights_come_back_and_changed_ones_are_refused(skeleton, scene, tmp_pat
         load_network(tmp_path / "nothing")
 
 
-def test_prediction_of_any_length_and_rate(skeleton):  # noqa: F811
+def test_prediction_of_any_length_and_rate(skeleton):
     torch.manual_seed(0)
     predictor = Predictor(make_network(skeleton, NetworkConfig(**SMALL)))
     markers = skeleton.model(some_coordinates(skeleton, (1, 1))[0].expand(37, -1)).markers
@@ -132,7 +132,7 @@ def test_missing_markers_miss_about_as_many_as_said():
     assert 0.2 < float(gone[1].float().mean()) < 0.5
 
 
-def test_disturbances_depend_on_the_seed_alone(skeleton):  # noqa: F811
+def test_disturbances_depend_on_the_seed_alone(skeleton):
     markers = torch.zeros(6, 8, 5, 3)
     config = AugmentConfig(noise_share=1.0, mesh_share=1.0, missing_share=1.0)
     runs = [

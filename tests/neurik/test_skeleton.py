@@ -5,25 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from neurik_cases import some_coordinates
 from scipy.spatial.transform import Rotation
 
 from biopose_sim.errors import InputError
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.neurik.frame import Framer
 from biopose_sim.neurik.skeleton import Skeleton, euler_matrix, matrix_euler, turn, turn_back
-from ik_pipeline.virtual_fit import virtual_model
-
-
-@pytest.fixture(scope="module")
-def skeleton():
-    return Skeleton(virtual_model())
-
-
-def some_coordinates(skeleton, shape=(2, 5), seed=0):
-    rng = np.random.default_rng(seed)
-    low, high = np.clip(skeleton.model.tree.ranges, -1.2, 1.2).T
-    q = torch.tensor(rng.uniform(low, high, (*shape, len(low))), dtype=torch.float32)
-    return skeleton.model(q).coordinates
 
 
 @pytest.mark.parametrize(
