@@ -104,6 +104,17 @@ class CpuEngine:
         self._call(sweep, np.arange(len(starts)), OWN, movable, slice(frame, frame + 1))
         return sweep
 
+    def solve_next(self, sweep: Sweep, frame: int, following: int) -> Sweep:
+        """Solve a frame from the neighbour that was solved, with the pull to it; the one row of the answer is it."""
+        pair = self.new_sweep(2)
+        first = min(frame, following)
+        before, after = frame - first, following - first
+        pair.take(before, sweep, frame)
+        self._call(pair, np.array([before, after]), WARM, None, slice(first, first + 2))
+        found = self.new_sweep(1)
+        found.take(0, pair, after)
+        return found
+
     def spread(self, sweep: Sweep, anchors: list[int]) -> None:
         """Solve all frames outwards from the solved anchors, each stretch in its thread."""
         stretches = _stretches(anchors, len(sweep.cost))

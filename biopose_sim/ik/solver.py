@@ -177,7 +177,7 @@ def _run_on(engine: CpuEngine, sweep: Sweep, frame: int, direction: int) -> None
     """Solve on from ``frame`` as long as that makes the next frames better."""
     following = frame + direction
     while 0 <= following < len(sweep.cost):
-        new = engine.solve_starts(sweep.coordinates[frame][None], following)
+        new = engine.solve_next(sweep, frame, following)
         if not new.cost[0] < sweep.cost[following] * (1.0 - _BETTER) - 1e-15:
             return
         sweep.take(following, new, 0)
