@@ -144,7 +144,7 @@ class FitSearch:
                 step = -np.linalg.solve(damped, gradient)
                 step *= min(1.0, _LARGEST_STEP / max(np.abs(step[:n]).max(), 1e-12))
                 kept = self.parameters, self.offsets, self.sweep
-                poses = self._foretold(step)
+                poses = self._foretold(np.asarray(step, dtype=np.float64))
                 value = self._solve_poses(self.parameters + step[:n], self.offsets + step[n:].reshape(-1, 3), poses)
                 if value <= history[-1]:
                     damping *= 0.1
