@@ -43,6 +43,9 @@ def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
     for trial in make_walker(default_model_path(), seed=2, noise=0.002, gaps=0.0, seconds=0.5).trials:
         write_trc(folder / f"{trial.name}.trc", trial)
+        person = folder / "lab" / "P01"
+        person.mkdir(parents=True, exist_ok=True)
+        write_trc(person / f"{trial.name}.trc", trial)
     generic = OsimModel.from_file(default_model_path())
     motion = motion_as_bvh(generic, gait_coordinates(generic, 0.3, 50.0), 50.0)
     (folder / "walk.bvh").write_text(bvh_text(motion))
