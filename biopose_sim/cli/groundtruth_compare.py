@@ -100,7 +100,7 @@ def tell_comparison(rows: Sequence[Row], engines: tuple[str, str]) -> None:
     print_table(("difference", "median", "worst 95 %", "largest"), shown)
     for which, engine in zip(("first", "second"), engines):
         errors = [row.median for row in rows if row.name == f"marker RMS of the {which} engine"]
-        click.echo(f"  marker RMS of {engine}: {np.sqrt(np.mean(np.square(errors))):.2f} mm")
+        click.echo(f"  marker RMS of {engine}: {np.sqrt(np.mean(np.square(errors))):.2f} mm (each trial counts alike)")
 
 
 def _both_solved(manifests: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:

@@ -10,13 +10,14 @@ import pickle
 import signal
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dask.config
 import psutil
-from distributed import Client, Future, LocalCluster, Worker, WorkerPlugin, as_completed
+from distributed import Client, Future, KilledWorker, LocalCluster, Worker, WorkerPlugin, as_completed
 
 from biopose_sim.errors import BioposeError
 from ik_pipeline.runner.errors import OutputError
@@ -27,6 +28,8 @@ from ik_pipeline.runner.types import Done, Job, Parts, Wanted
 _WAITING = 3
 _START_TIMEOUT = 120  # [s]
 _MOST_STARTS = 3
+# So often is a job handed out again that a cluster gave up, for its workers died.
+_MOST_LOST = 5
 _CLOSE_TIMEOUT = 5  # [s]
 _SETTINGS = {
     # Which job a worker died in is known (`Kit.attempt`); those that waited behind it are begun again however often.
@@ -55,6 +58,7 @@ class Crew:
         self._client, self._run = client, run
         self._jobs: dict[Future, Job] = {}
         self._done = as_completed([], loop=client.loop, with_results=True, raise_errors=False)
+        self._lost: Counter[str] = Counter()
         self._numbers = itertools.count()
         self._threads = 0
 
@@ -83,15 +87,21 @@ class Crew:
         Raises:
             OutputError: results cannot be written.
         """
-        future, found = next(self._done)
-        job = self._jobs.pop(future)
-        if isinstance(found, Done):
-            return job, found
-        error = found[1] if isinstance(found, tuple) else found  # what was raised, or that it was given up
-        if isinstance(error, OutputError):
-            raise error
-        said = " ".join(str(error).split())
-        return job, Done(failed=said if isinstance(error, BioposeError) else f"{type(error).__name__}: {said}")
+        while True:
+            future, found = next(self._done)
+            job = self._jobs.pop(future)
+            if isinstance(found, Done):
+                return job, found
+            error = found[1] if isinstance(found, tuple) else found  # what was raised, or that it was given up
+            if isinstance(error, OutputError):
+                raise error
+            if isinstance(error, KilledWorker) and self._lost[job.name] < _MOST_LOST:
+                # It may only have waited behind another one; if not, `Kit.attempt` knows.
+                self._lost[job.name] += 1
+                self.submit(job)
+                continue
+            said = " ".join(str(error).split())
+            return job, Done(failed=said if isinstance(error, BioposeError) else f"{type(error).__name__}: {said}")
 
 
 @contextlib.contextmanager
@@ -121,16 +131,26 @@ def hired(
     equip = _Equip(run, pickle.dumps(parts), wanted, folder, work, quiet=not debug and scheduler is None)
     with contextlib.ExitStack() as stack:
         if not debug:
-            logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
+            for name in ("distributed", "asyncio", "tornado"):
+                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         address = scheduler or stack.enter_context(_local(workers, scratch, debug))
         try:
             client = stack.enter_context(Client(address, timeout=_START_TIMEOUT, set_as_default=False))
-            client.register_plugin(equip)
             client.wait_for_workers(1, timeout=_START_TIMEOUT)
+            _register(client, equip)
         except (OSError, TimeoutError) as error:
             where = f"scheduler {scheduler}" if scheduler else "local workers"
             raise BioposeError(f"{where}: no worker answers ({error})") from error
         yield Crew(client, run)
+
+
+def _register(client: Client, equip: WorkerPlugin) -> None:
+    """Equip the workers, and all that will come; again if one dies meanwhile."""
+    for _ in range(_MOST_STARTS - 1):
+        with contextlib.suppress(OSError):
+            client.register_plugin(equip)
+            return
+    client.register_plugin(equip)
 
 
 @contextlib.contextmanager
@@ -227,8 +247,20 @@ def _say_nothing() -> None:
 
 
 def _do(run: str, job: Job) -> Done:
-    from ik_pipeline.runner.jobs import do
+    from ik_pipeline.runner.compiled import compiling
+    from ik_pipeline.runner.jobs import do, forget
 
+    with compiling() as compiled:
+        kit = _kit(run)
+        done = do(kit, job)
+    if compiled and done.failed is None and kit.may_repeat(job):
+        forget(kit, job)
+        os._exit(0)  # the job is begun again by another process, which finds what was compiled in the cache
+    return done
+
+
+def _kit(run: str) -> Kit:
+    """What a run needs, unpacked by the first job."""
     kit = _kits[run]
     if not isinstance(kit, Kit):
         import torch
@@ -237,4 +269,4 @@ def _do(run: str, job: Job) -> Done:
         tempfile.tempdir = None  # TMPDIR may have come after it was looked up
         packed, wanted, folder, work = kit
         kit = _kits[run] = Kit(pickle.loads(packed), wanted, folder, work)
-    return do(kit, job)
+    return kit

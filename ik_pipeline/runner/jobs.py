@@ -67,14 +67,22 @@ def do(kit: Kit, job: Job) -> Done:
     return replace(done, seconds=time.perf_counter() - started)
 
 
+def forget(kit: Kit, job: Job) -> None:
+    """Make the result of a job not count."""
+    _record_of(kit, job).unlink(missing_ok=True)
+
+
+def _record_of(kit: Kit, job: Job) -> Path:
+    name = job.trial.name if job.kind == SOLVE else {SCALE: SCALING, FINISH: MODEL}[job.kind]
+    return record_path(kit.folder, job.person.id, name)
+
+
 def _done_before(kit: Kit, job: Job) -> Done | None:
     """What became of a job that was done in this run, by a worker that died before it could tell."""
-    if job.kind == SCALE:
-        record = valid_record(record_path(kit.folder, job.person.id, SCALING))
-        return Done(key=record["key"]) if record is not None and kit.has(record["key"]) else None
-    name = job.trial.name if job.kind == SOLVE else MODEL
-    record = valid_record(record_path(kit.folder, job.person.id, name), job.key)
-    return None if record is None else Done(frames=record.get("frames", 0))
+    record = valid_record(_record_of(kit, job), None if job.kind == SCALE else job.key)
+    if record is None or (job.kind == SCALE and not kit.has(record["key"])):
+        return None
+    return Done(key=record["key"] if job.kind == SCALE else "", frames=record.get("frames", 0))
 
 
 def _scale(kit: Kit, job: Job) -> Done:

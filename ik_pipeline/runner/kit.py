@@ -16,6 +16,8 @@ from ik_pipeline.types import ScaledPerson
 # So often is a job begun whose worker process died.
 MOST_ATTEMPTS = 2
 _PERSONS_KEPT = 4
+# So often is a job begun again for kernels that were compiled meanwhile.
+_MOST_REPEATS = 2
 
 
 class Kit:
@@ -55,6 +57,13 @@ class Kit:
         self._persons[key] = person
         while len(self._persons) > _PERSONS_KEPT:
             self._persons.popitem(last=False)
+
+    def may_repeat(self, job: Job) -> bool:
+        """Whether a job may be begun again in a fresh process; not for ever, for a cache may not be writable."""
+        count = self._attempts / f"{job.name}.repeated"
+        with writing(), open(count, "ab") as file:
+            file.write(b".")
+        return count.stat().st_size <= _MOST_REPEATS
 
     @contextlib.contextmanager
     def attempt(self, job: Job) -> Iterator[int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -127,3 +129,14 @@ def test_progress_tells_the_time_left():
     assert line == "█████░░░░░░░░░░░░░░░ 1/4 persons, 10/40 trials, 1,234 frames/s, 60 s left"
     assert [duration(seconds) for seconds in (5, 300, 9000)] == ["5 s", "5 min", "2 h 30 min"]
     assert progress_line(Tally(), 0.0, 0.0).startswith("████████████████████ 0/0 persons")
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from biopose_sim.cli.main import run; code = run(['groundtruth', '--help'])\n"
+        "heavy = {'numpy', 'torch', 'numba', 'dask', 'distributed', 'psutil', 'opensim'} & set(sys.modules)\n"
+        "assert not heavy, heavy; sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(source in done.stdout for source in SOURCES)
