@@ -46,6 +46,12 @@ _positive = click.IntRange(min=1)
 @options.setup
 @click.option("--scale-setup", type=options.PATH, metavar="FILE", help="ScaleTool setup, or a table of marker pairs.")
 @click.option("--after-scaling", type=options.PATH, metavar="TOML", help="What is locked or changed once scaled.")
+@click.option(
+    "--place-fixed/--keep-fixed",
+    default=False,
+    show_default=True,
+    help="Whether OpenSim's marker placement moves markers that the model calls fixed, too.",
+)
 @options.weights
 @options.smoothness
 @options.prior

@@ -55,6 +55,7 @@ class Wishes(inputs.SolverWishes):
     model: Path | None = None
     scale_setup: Path | None = None
     after_scaling: Path | None = None
+    place_fixed: bool = False
     mot: bool | None = None
     osim: bool = True
     trc: bool = False
@@ -195,6 +196,7 @@ def _choose_model(wishes: Wishes, source: Source) -> ModelChoice:
         scale_setup=wishes.scale_setup,
         ik=wishes.applied(IKConfig()),
         after=wishes.after_scaling,
+        place_fixed=wishes.place_fixed,
     )
 
 
