@@ -37,6 +37,7 @@ FINE = (0, 1)  # the data may hold what fails
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark; ends with an error where a run differs."""
     options = _parsed(arguments)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would runs
     dice = random.Random(options.seed)
     ways = (*WAYS, WITH_OPENSIM) if options.engine == "opensim" else WAYS
     with tempfile.TemporaryDirectory(prefix="biopose-faults-") as space:

@@ -168,7 +168,7 @@ def _local(workers: int | None, scratch: Path, debug: bool) -> Iterator[LocalClu
     try:
         yield cluster
     finally:
-        with _without_interrupts():
+        with _interrupts_later():
             _end_workers(cluster)
             with contextlib.suppress(TimeoutError):
                 cluster.close(timeout=_CLOSE_TIMEOUT)
@@ -186,8 +186,25 @@ def _started(**how: Any) -> LocalCluster:
 
 
 @contextlib.contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Ctrl-C in the block counts when the block has ended."""
+    caught: list[int] = []
+    try:
+        before = signal.signal(signal.SIGINT, lambda number, _: caught.append(number))
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if caught:
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Ctrl-C is for the main process to deal with, and processes that start now never see it."""
+    """Processes that start in the block never see Ctrl-C; nor does this one, for the seconds that it takes."""
     try:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     except ValueError:  # not the main thread: nothing to be done
