@@ -20,6 +20,8 @@ from ik_pipeline.types import ModelChoice
 
 # So many are named; the manifest has them all.
 _MOST_NAMED = 10
+# So many notices of one kind are shown one by one.
+_FEW_ALIKE = 2
 
 
 def write_page(path: Path, folder: Path, manifest: Mapping[str, Any], choice: ModelChoice) -> Path:
@@ -73,8 +75,22 @@ def summary_of(manifest: Mapping[str, Any]) -> RunSummary:
         persons=persons,
         trials=trials,
         bad_files=tuple((entry["path"], entry["reason"]) for entry in manifest["bad_files"]),
-        notices=tuple(manifest["notices"]),
+        notices=_collapsed(manifest["notices"]),
         about=tuple(about.items()),
+    )
+
+
+def _collapsed(notices: Sequence[str]) -> tuple[str, ...]:
+    """Notices; of those that begin alike and end with different figures, one and how many there are."""
+    alike: dict[str, list[str]] = {}
+    for notice in notices:
+        head, colon, tail = notice.partition(":")
+        alike.setdefault(head if colon and any(c.isdigit() for c in tail) else notice, []).append(notice)
+    few = _FEW_ALIKE
+    return tuple(
+        line
+        for head, lines in alike.items()
+        for line in (lines if len(lines) <= few else [f"{head} ({len(lines)} times), as in: {lines[0]}"])
     )
 
 
