@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -213,8 +213,3 @@ def set_statistics(network: NeurIKNetwork, batches: Batches) -> None:
     if isinstance(network, BaseNetwork):
         markers = torch.cat([b.framed.markers.flatten(0, 1) for b in found])
         network.marker_mean.copy_(markers.mean(dim=0))
-
-
-def with_steps(config: TrainConfig, steps: int | None, epochs: float | None) -> TrainConfig:
-    """Return the configuration for a training of another length."""
-    return replace(config, steps=steps, epochs=config.epochs if epochs is None else epochs)
