@@ -15,6 +15,7 @@ from biopose_sim.cli.console import complain
 from biopose_sim.cli.groundtruth_compare import Row, compare_runs, tell_comparison, write_comparison
 from biopose_sim.cli.groundtruth_progress import Bar
 from biopose_sim.cli.groundtruth_summary import tell_failures, tell_run, write_page
+from biopose_sim.errors import InputError
 from biopose_sim.ik.types import IKConfig
 from ik_pipeline.engines import ENGINES, make_engine
 from ik_pipeline.model_choice import choose_model
@@ -125,6 +126,9 @@ class Wishes(inputs.SolverWishes):
 def make_ground_truth(wishes: Wishes) -> int:
     """Do what ``biopose groundtruth`` does; returns its exit code."""
     wishes.check()
+    if wishes.output.resolve().is_relative_to(wishes.folder.resolve()):
+        problem = f"lies in the data set {wishes.folder}, where results would be taken for data"
+        raise InputError(wishes.output, problem, "choose another folder")
     options = wishes.run_options()
     source = open_source(wishes.source, wishes.folder, wishes.source_options)
     choice = _choose_model(wishes, source)

@@ -93,6 +93,7 @@ def test_resumed_it_only_tries_what_failed(result, laboratory, biopose):
         (("markers", "{tmp}/empty", "-o", "{tmp}/out"), ("empty",)),
         (("amass", "{tmp}/file", "-o", "{tmp}/out"), ("file", "is a file")),
         (("nasa", "{tmp}/empty", "-o", "{tmp}/out"), ("nasa", "bml-movi")),
+        (("markers", "{tmp}/empty", "-o", "{tmp}/empty/out"), ("lies in the data set", "choose another")),
         (("markers", "{tmp}/empty", "-o", "{tmp}/file/out"), ("cannot be written to", "choose another folder")),
         (("markers", "{tmp}/empty", "-o", "{tmp}/other"), ("holds 'manifest.json' of something else",)),
         (("markers", "{tmp}/empty", "-o", "{tmp}/out", "--resume", "--overwrite"), ("--resume", "name one")),
