@@ -135,7 +135,7 @@ def _eliminate(n, curvature, rows):
 
 @_jit
 def normal_equations(
-    t, values, slopes, scales, offsets, targets, weights, held, first, last, half, factor, gradient, sizes, mixed
+    t, values, slopes, scales, offsets, targets, weights, held, first, last, half, gradient, sizes, mixed
 ):
     """Add up frames ``first`` to ``last``.
 
@@ -147,7 +147,6 @@ def normal_equations(
         targets: (F, M, 3) [m], anything finite where ``weights`` (F, M) is 0.
         held: (F, n_free) coordinates that do not answer, being at a bound.
         half: (F, n_free, 3 * n_groups + 3 * M + 1) single precision, written: the row blocks L^-1 [B g].
-        factor: (F, n_free, n_free) single precision, written: L, its lower triangle.
         gradient: (3 * n_groups + 3 * M,), added to; without what the poses take away, like the others.
         sizes: (3 * n_groups, 3 * n_groups) curvature, lower triangle, added to.
         mixed: (3 * n_groups, 3 * M) curvature of sizes with offsets, added to.
@@ -234,5 +233,3 @@ def normal_equations(
         for i in range(n):
             for c in range(rows.shape[1]):
                 half[f, i, c] = rows[i, c]
-            for j in range(i + 1):
-                factor[f, i, j] = curvature[i, j]

@@ -27,7 +27,6 @@ _ROUNDS = 8  # of the search, with spreads estimated in between
 _ROUGH_TOLERANCE = 1e-3  # relative decrease of the objective that ends a round before the last
 _FIRST_INDEPENDENT = 30.0  # frames, before anything is known of their correlation
 _LARGEST_STEP = 0.2  # of a logarithmic scale
-_LARGEST_TURN = 0.3  # [rad | m] by which a pose is expected to follow a step
 # Of a pose [rad | m]; what is left of it is in the equations too (their gradient of the poses).
 _POSE_TOLERANCE = 1e-4
 _MENDED_ROUNDS = 2  # in which poses of frames that fit badly are looked for anew
@@ -97,7 +96,6 @@ class FitSearch:
         self.independent = max(config.least_independent, _FIRST_INDEPENDENT)
         self._set_precisions()
         self.sweep: Sweep | None = None
-        self.answer = (np.zeros((0, 0, 1), np.float32), np.zeros((0, 0, 0), np.float32))  # of poses to size and offsets
         self.hessian = np.eye(len(self.parameters) + self.offsets.size)
 
     def _set_precisions(self) -> None:
@@ -144,8 +142,7 @@ class FitSearch:
                 step = -np.linalg.solve(damped, gradient)
                 step *= min(1.0, _LARGEST_STEP / max(np.abs(step[:n]).max(), 1e-12))
                 kept = self.parameters, self.offsets, self.sweep
-                poses = self._foretold(np.asarray(step, dtype=np.float64))
-                value = self._solve_poses(self.parameters + step[:n], self.offsets + step[n:].reshape(-1, 3), poses)
+                value = self._solve_poses(self.parameters + step[:n], self.offsets + step[n:].reshape(-1, 3))
                 if value <= history[-1]:
                     damping *= 0.1
                     break
@@ -211,13 +208,10 @@ class FitSearch:
         scaled = self.model.scale(self.groups.scales(parameters), all_offsets)
         return rescaled(self.problem, scaled)
 
-    def _solve_poses(
-        self, parameters: Array, offsets: Array, poses: Array | None = None, mended: bool = False
-    ) -> float:
+    def _solve_poses(self, parameters: Array, offsets: Array, mended: bool = False) -> float:
         """Find the best poses for a size; returns the objective and keeps everything.
 
-        ``poses``: (F, n_free) to begin with, instead of those found last. ``mended``: look for other poses of frames
-        that fit badly, for one in a wrong pose spoils size and offsets.
+        ``mended``: look for other poses of frames that fit badly, for one in a wrong pose spoils size and offsets.
         """
         problem = self._scaled_problem(parameters, offsets)
         engine = CpuEngine(problem)
@@ -225,7 +219,7 @@ class FitSearch:
             sweep = self._first_poses(problem)
         else:
             sweep = engine.new_sweep(len(self.frames.time))
-            sweep.coordinates[:] = self.sweep.coordinates if poses is None else poses
+            sweep.coordinates[:] = self.sweep.coordinates
             engine.solve_each(sweep)
         if mended:
             mend(engine, sweep)
@@ -242,9 +236,7 @@ class FitSearch:
         targets = np.where(problem.visible[:, :, None], problem.targets, 0.0)
         n_frames, n_markers = self.weights.shape
         n = n_size + 3 * n_markers
-        n_free = len(problem.reduced.free)
-        half = np.empty((n_frames, n_free, n + 1), dtype=np.float32)
-        factor = np.zeros((n_frames, n_free, n_free), dtype=np.float32)
+        half = np.empty((n_frames, len(problem.reduced.free), n + 1), dtype=np.float32)
         n_parts = min(_PARTS, n_frames)
         bounds = np.linspace(0, n_frames, n_parts + 1).astype(int)
         gradients = np.zeros((n_parts, n))
@@ -254,11 +246,10 @@ class FitSearch:
         def add_up(k: int) -> None:
             normal_equations(
                 self.layout.tables, values, slopes, scales, self.offsets, targets, self.weights, held,
-                bounds[k], bounds[k + 1], half, factor, gradients[k], sizes[k], mixed[k],
+                bounds[k], bounds[k + 1], half, gradients[k], sizes[k], mixed[k],
             )  # fmt: skip
 
         run_parallel(add_up, n_parts, self.n_threads)
-        self.answer = half, factor
         rows = half.reshape(-1, n + 1)
         removed = rows.T @ rows
         gradient = gradients.sum(axis=0) - removed[:-1, -1]
@@ -275,17 +266,6 @@ class FitSearch:
         hessian[:n_size, :n_size] += self.size_precision + wall_hessian
         gradient[n_size:] += (self.offset_precision * self.offsets).ravel()
         return gradient, hessian
-
-    def _foretold(self, step: Array) -> Array:
-        """Poses (F, n_free) that a step of size and offsets leads to, by the equations that it was found from."""
-        assert self.sweep is not None  # poses are solved before
-        half, factor = self.answer
-        change = half[:, :, :-1] @ step.astype(np.float32) + half[:, :, -1]
-        moved = np.linalg.solve(factor.transpose(0, 2, 1), change[:, :, None])[:, :, 0].astype(np.float64)
-        far = np.abs(moved).max(axis=1, keepdims=True, initial=0.0)
-        # Where markers hardly determine a pose the equations say nothing of it.
-        moved *= np.minimum(1.0, _LARGEST_TURN / np.maximum(far, 1e-12))
-        return np.clip(self.sweep.coordinates - moved, self.problem.low, self.problem.high)
 
     def _held(self) -> np.ndarray:
         """Coordinates at a bound, which do not answer to a change of size, shape (F, n)."""

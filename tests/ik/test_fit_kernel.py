@@ -60,11 +60,10 @@ def test_equal_those_of_dense_derivatives(file: str, test_data: Path) -> None:
 
     values, slopes = layout.motion(q)
     half = np.empty((2, len(free), n + 1), dtype=np.float32)
-    factor = np.zeros((2, len(free), len(free)), dtype=np.float32)
     found, lower, mixed = np.zeros(n), np.zeros((n_size, n_size)), np.zeros((n_size, offsets.size))
     normal_equations(
         layout.tables, values, slopes, groups.scales(sizes), offsets, targets, weights, held, 0, 2,
-        half, factor, found, lower, mixed,
+        half, found, lower, mixed,
     )  # fmt: skip
     rows = half.reshape(-1, n + 1).astype(np.float64)
     removed = rows.T @ rows
