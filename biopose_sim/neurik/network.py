@@ -202,6 +202,7 @@ class BaseNetwork(NeurIKNetwork):
         )
         steps, off = config.refinements, 4 * self.n_markers
         self.off_in = nn.ModuleList(nn.Linear(off + n + width, hidden) for _ in range(steps))
+        self.off_mean_in = nn.ModuleList(nn.Linear(3 * self.n_markers, hidden, bias=False) for _ in range(steps))
         self.off_blocks = nn.ModuleList(_Residual(hidden) for _ in range(steps))
         self.off_pose = nn.ModuleList(nn.Linear(hidden, n) for _ in range(steps))
         self.off_size = nn.ModuleList(nn.Linear(hidden, skeleton.n_sizes) for _ in range(steps))
@@ -219,9 +220,11 @@ class BaseNetwork(NeurIKNetwork):
         both = torch.cat([h, t], dim=-1)
         numbers, sizes = self.pose_head(both), self.size_head(both).mean(dim=1)
         found = [self.estimate(numbers, sizes)]
-        for off_in, block, off_pose, off_size in zip(self.off_in, self.off_blocks, self.off_pose, self.off_size):
-            off = self._off(framed, found[-1])
-            r = block(nn.functional.gelu(off_in(torch.cat([off, numbers.detach(), t], dim=-1))))
+        steps = zip(self.off_in, self.off_mean_in, self.off_blocks, self.off_pose, self.off_size)
+        for off_in, off_mean_in, block, off_pose, off_size in steps:
+            off, mean = self._off(framed, found[-1])
+            x = off_in(torch.cat([off, numbers.detach(), t], dim=-1)) + off_mean_in(mean)[:, None]
+            r = block(nn.functional.gelu(x))
             numbers = numbers.detach() + off_pose(r)
             sizes = sizes.detach() + off_size(r).mean(dim=1)
             found.append(self.estimate(numbers, sizes))
@@ -230,8 +233,11 @@ class BaseNetwork(NeurIKNetwork):
         return found
 
     @torch.no_grad()
-    def _off(self, framed: Framed, estimate: Estimate) -> Tensor:
-        """Measured minus model markers in the axes of their segments, and which were seen, (B, T, 4 M)."""
+    def _off(self, framed: Framed, estimate: Estimate) -> tuple[Tensor, Tensor]:
+        """Measured minus model markers in the axes of their segments, and which were seen, (B, T, 4 M).
+
+        And their mean over the window, (B, 3 M): where a person's markers lie on the segments for good.
+        """
         pose = estimate.pose
         coordinates = self.skeleton.decode(pose)
         scales = self.skeleton.scales(estimate.sizes)[:, None].expand(*coordinates.shape[:2], -1, -1)
@@ -243,7 +249,9 @@ class BaseNetwork(NeurIKNetwork):
         # Large errors say less by their size than by their direction.
         size = local.norm(dim=-1, keepdim=True)
         local = local * (_PER_OFF / (1.0 + _PER_OFF * size / 4.0))
-        return torch.cat([local * seen, seen], dim=-1).flatten(-2)
+        local = local * seen
+        mean = local.sum(dim=1) / seen.sum(dim=1).clamp_min(1.0)
+        return torch.cat([local, seen], dim=-1).flatten(-2), mean.flatten(-2)
 
 
 _PER_METRE, _PER_OFF = 3.0, 30.0
