@@ -2,41 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from biopose_sim.errors import InputError
+from biopose_sim.io import Trial
 from biopose_sim.kinematics.model import OsimModel
-from biopose_sim.neurik.metrics import Scores, angle_errors, body_errors, landmark_distances, together
+from biopose_sim.neurik.metrics import Scores, together
 from biopose_sim.neurik.predict import Predictor
+from biopose_sim.neurik.scoring import score
 from ik_pipeline.shards import ShardData
 
+__all__ = [
+    "Disturb",
+    "Method",
+    "Named",
+    "TrialScores",
+    "as_trial",
+    "by",
+    "choose_persons",
+    "evaluate",
+    "network_method",
+    "refined_method",
+    "score",
+]
+
 Array = NDArray[np.floating]
-# Markers (T, M, 3) [m] of a trial, NaN where not seen, and its rate [Hz], disturbed or as they are.
-Disturb = Callable[[NDArray[np.float32], float, int], NDArray[np.float32]]
+Markers = NDArray[np.float32]
+# Markers (T, M, 3) [m] of a trial, NaN where not seen, its rate [Hz] and its row in the split; returns what is seen.
+Disturb = Callable[[Markers, float, int], Markers]
 # From a person's marker trials and their rates [Hz] to coordinates (T, n_q) of each, and factors (n_bodies, 3).
-Method = Callable[[list[NDArray[np.float32]], list[float]], tuple[list[Array], Array]]
+Answer = tuple[list[Array], Array | None]
+Method = Callable[[list[Markers], list[float]], Answer]
 
 
 @dataclass(frozen=True)
 class TrialScores:
-    """Scores of a trial and whose it is."""
+    """Scores of a trial and whose it is.
+
+    Attributes:
+        person: id of the person.
+        trial: name of the trial.
+        action: what is done in it, where known.
+        scores: of the trial.
+        seconds: that the method took, its share of the person's by frames.
+    """
 
     person: str
     trial: str
     action: str | None
     scores: Scores
+    seconds: float = math.nan
 
 
-def network_method(predictor: Predictor) -> Method:
-    """Return the network as a method."""
+@runtime_checkable
+class Named(Protocol):
+    """A method that answers by the names of the trials: what another system found is looked up."""
 
-    def solve(markers: list[NDArray[np.float32]], rates: list[float]) -> tuple[list[Array], Array]:
-        found = [predictor.coordinates(torch.from_numpy(m), rate) for m, rate in zip(markers, rates)]
+    def named(self, person: str, trials: Sequence[str], times: Sequence[Array]) -> Answer:
+        """Return what a `Method` does, for trials at these times [s]; rows of NaN where nothing is known."""
+
+
+def network_method(predictor: Predictor, names: Sequence[str] | None = None) -> Method:
+    """Return the network as a method.
+
+    Args:
+        predictor: of the network.
+        names: of the markers it will be given; in the order of its own if None.
+
+    Raises:
+        InputError: not all of the network's markers are among the names.
+    """
+    columns = _columns(predictor, names)
+
+    def solve(markers: list[Markers], rates: list[float]) -> Answer:
+        given = [torch.from_numpy(np.ascontiguousarray(m[:, columns])) for m in markers]
+        found = predictor.motions(given, rates)
         sizes = torch.cat([windows for _, windows in found]).mean(dim=0)
         scales = predictor.skeleton.scales(sizes).double().numpy()
         return [q.double().numpy() for q, _ in found], scales
@@ -44,16 +92,35 @@ def network_method(predictor: Predictor) -> Method:
     return solve
 
 
+def refined_method(predictor: Predictor, names: Sequence[str]) -> Method:
+    """Return the network with the engine's polish (`neurik.refine`) as a method; arguments as `network_method`."""
+    _columns(predictor, names)
+
+    def solve(markers: list[Markers], rates: list[float]) -> Answer:
+        trials = [as_trial(f"trial{k}", m, rate, names) for k, (m, rate) in enumerate(zip(markers, rates))]
+        found = predictor.person(trials, refine=True)
+        return [result.coordinates for result in found.results], found.scales
+
+    return solve
+
+
+def as_trial(name: str, markers: Markers, rate: float, names: Sequence[str]) -> Trial:
+    """Return markers (T, M, 3) [m] of shards, which have these names, as a trial."""
+    time = np.arange(len(markers)) / rate
+    return Trial.checked(name, time, np.asarray(markers, dtype=float), names, nominal_rate=rate)
+
+
 def evaluate(
     data: ShardData,
     model: OsimModel,
-    method: Method,
+    method: Method | Named,
     *,
     disturb: Disturb | None = None,
     most_trials: int | None = None,
+    most_persons: int | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> list[TrialScores]:
-    """Return the scores of every trial of a split.
+    """Return the scores of every trial of a split; trials that the method knows nothing of are left out.
 
     Args:
         data: the split.
@@ -61,44 +128,54 @@ def evaluate(
         method: what is judged.
         disturb: changes the markers that the method sees.
         most_trials: of each person.
+        most_persons: spread over the split; all if None.
         progress: is told what is being done.
+
+    Raises:
+        InputError: the split has no trial, or one without a single marker.
     """
+    chosen = choose_persons(data, most_persons, most_trials)
     found: list[TrialScores] = []
-    for person, rows in _by_person(data, most_trials):
-        progress(f"{person}: {len(rows)} trials")
+    for count, (person, rows) in enumerate(chosen, start=1):
+        progress(f"{person}, {len(rows)} trials ({count} of {len(chosen)})")
         trials = [data.trial(row) for row in rows]
         rates = [float(trial["rate"]) for trial in trials]
-        markers = [np.array(trial["markers"], dtype=np.float32) for trial in trials]
-        if disturb is not None:
-            markers = [disturb(m, rate, row) for m, rate, row in zip(markers, rates, rows)]
-        coordinates, scales = method(markers, rates)
-        for row, trial, q in zip(rows, trials, coordinates):
-            entry = data.trials[row]
-            scores = score(data.card.content, model, trial, q, scales)
-            found.append(TrialScores(person, str(entry["name"]), entry["action"], scores))
+        start = time.perf_counter()
+        if isinstance(method, Named):
+            known = [data.trials[row] for row in rows]
+            times = [t["start_s"] + np.arange(len(x["markers"])) / rate for t, x, rate in zip(known, trials, rates)]
+            coordinates, scales = method.named(person, [str(t["name"]) for t in known], times)
+        else:
+            markers = list(_seen(data, rows, rates, disturb))
+            start = time.perf_counter()
+            coordinates, scales = method(markers, rates)
+        seconds = time.perf_counter() - start
+        scores = [score(data.card.content, model, trial, q, scales) for trial, q in zip(trials, coordinates)]
+        each = seconds / max(sum(s.frames for s in scores), 1)
+        for row, own in zip(rows, scores):
+            if own.frames:
+                entry = data.trials[row]
+                found.append(TrialScores(person, str(entry["name"]), entry["action"], own, each * own.frames))
     return found
 
 
-def score(card: Mapping[str, Any], model: OsimModel, trial: Mapping[str, Any], q: Array, scales: Array) -> Scores:
-    """Return the scores of predicted coordinates (T, n_q) and factors (n_bodies, 3) of a trial of shards."""
-    names = tuple(card["names"]["coordinates"])
-    about = card["model"]
-    turning = [k for k, c in enumerate(about["coordinates"]) if _counts(c) and trial["coordinates_free"][k]]
-    angle = np.full(len(names), np.nan)
-    angle[turning] = angle_errors(q[:, turning], np.asarray(trial["coordinates"])[:, turning]).mean(axis=0)
-    with torch.no_grad():
-        kinematics = model.scale(scales)(torch.from_numpy(np.asarray(q, dtype=float)))
-        markers, root = kinematics.markers.numpy(), kinematics.transforms[:, 0, :3, 3].numpy()
-        true_q = torch.from_numpy(np.array(trial["coordinates"], dtype=float))
-        true_root = model.scale(trial["scales"])(true_q).transforms[:, 0, :3, 3].numpy()
-    rows = [card["names"]["markers"].index(name) for name in about["landmarks"]]
-    far = landmark_distances(markers[:, rows], np.asarray(trial["model_markers"])[:, rows], root, true_root)
-    sizes = {
-        body["name"]: [size if axis in body["size_axes"] else 0.0 for axis, size in zip("xyz", body["size"])]
-        for body in about["bodies"]
-    }
-    off = body_errors(scales, np.asarray(trial["scales"], dtype=float), sizes, card["names"]["bodies"])
-    return Scores(len(q), angle, names, float(far.mean()), float(off.mean()))
+def choose_persons(
+    data: ShardData, most_persons: int | None = None, most_trials: int | None = None
+) -> list[tuple[str, list[int]]]:
+    """Return persons and the rows of their trials: the first trials of persons spread over the split.
+
+    Raises:
+        InputError: the split has no trial.
+    """
+    rows: dict[str, list[int]] = {}
+    for row, trial in enumerate(data.trials):
+        rows.setdefault(str(trial["person"]), []).append(row)
+    if not rows:
+        raise InputError(data.folder, f"its split {data.split!r} has no trials", "give another split")
+    persons = list(rows)
+    if most_persons is not None and most_persons < len(persons):
+        persons = [persons[k] for k in np.linspace(0, len(persons) - 1, most_persons).round().astype(int)]
+    return [(person, rows[person][:most_trials]) for person in persons]
 
 
 def by(scores: list[TrialScores], what: str) -> dict[str, Scores]:
@@ -110,13 +187,22 @@ def by(scores: list[TrialScores], what: str) -> dict[str, Scores]:
     return {key: together(values) for key, values in groups.items()}
 
 
-def _by_person(data: ShardData, most: int | None) -> Iterator[tuple[str, list[int]]]:
-    rows: dict[str, list[int]] = {}
-    for row, trial in enumerate(data.trials):
-        rows.setdefault(str(trial["person"]), []).append(row)
-    for person, own in rows.items():
-        yield person, own[:most]
+def _seen(data: ShardData, rows: Sequence[int], rates: Sequence[float], disturb: Disturb | None) -> Iterator[Markers]:
+    """What a method sees of the trials."""
+    for row, rate in zip(rows, rates):
+        markers = np.array(data.trial(row)["markers"], dtype=np.float32)
+        if not np.isfinite(markers).any():
+            entry = data.trials[row]
+            problem = f"trial {entry['name']} of {entry['person']} has no marker in any frame"
+            raise InputError(data.folder / data.split, problem, "write the shards again without it")
+        yield markers if disturb is None else disturb(markers, rate, row)
 
 
-def _counts(coordinate: Mapping[str, Any]) -> bool:
-    return coordinate["motion_type"] == "rotational" and not (coordinate["locked"] or coordinate["dependent"])
+def _columns(predictor: Predictor, names: Sequence[str] | None) -> list[int]:
+    own = predictor.skeleton.model.marker_names
+    if names is None:
+        return list(range(len(own)))
+    if lost := [name for name in own if name not in names]:
+        problem = f"lack {len(lost)} of the network's {len(own)} markers: {', '.join(lost[:4])}"
+        raise InputError("the shards", problem, "give a network that was trained on such markers")
+    return [list(names).index(name) for name in own]
