@@ -89,7 +89,7 @@ def together(scores: Sequence[Scores]) -> Scores:
     """Return the mean of several trials' scores, by their frames; what a trial does not say is not counted."""
     frames = np.array([s.frames for s in scores], dtype=float)
 
-    def mean(values: Sequence[float] | Array) -> Array:
+    def mean(values: Sequence[float | Array]) -> Array:
         numbers = np.asarray(values, dtype=float)
         known = np.isfinite(numbers)
         weight = np.where(known.T, frames, 0.0).T
