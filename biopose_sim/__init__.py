@@ -18,12 +18,13 @@ _PUBLIC = {
     "IKConfig": "biopose_sim.ik.types",
     "KinematicsResult": "biopose_sim.ik.types",
     "solve_ik": "biopose_sim.ik.solver",
+    "NeurIK": "biopose_sim.neurik.api",
     "FitConfig": "biopose_sim.ik.fit",
     "FitResult": "biopose_sim.ik.fit",
     "fit": "biopose_sim.ik.fit",
     "export_osim": "biopose_sim.osim.writer",
 }
-_MODULES = ("bodies", "io", "ik", "kinematics", "osim", "viz")
+_MODULES = ("bodies", "io", "ik", "kinematics", "neurik", "osim", "viz")
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose_sim.errors import InputError
@@ -14,15 +15,17 @@ from biopose_sim.ik.given import result_of_coordinates
 from biopose_sim.ik.types import Array, KinematicsResult
 from biopose_sim.io import Trial
 from biopose_sim.kinematics.model import OsimModel
-from biopose_sim.neurik.frame import Framed, Framer
-from biopose_sim.neurik.network import NeurIKNetwork
-from biopose_sim.neurik.skeleton import Pose, Skeleton
+from biopose_sim.neurik.frame import Framer
+from biopose_sim.neurik.limits import within_ranges
+from biopose_sim.neurik.network import Estimate, NeurIKNetwork
+from biopose_sim.neurik.sampling import between, bridged, check_even, is_same, resampled
+from biopose_sim.neurik.skeleton import Skeleton
+from biopose_sim.neurik.windows import pose_of, rows_of, window_frames
 
 RATE = 30.0  # of the training data [Hz]
-_OVERLAP = 2  # windows that see a frame
+FEWEST_MARKERS = 10  # with fewer, a person is not seen
+OVERLAP = 0.25  # share of a window that the next one sees too
 _BATCH = 32  # windows at a time
-_FEWEST_MARKERS = 10
-_SAME_RATE = 0.02  # relative difference that is none
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,22 @@ class Prediction:
     """A person as a network sees it.
 
     Attributes:
-        model: the scaled model.
+        model: the scaled model; its markers lie where scaling puts them or, refined, where the person's are.
         scales: factors, (n_bodies, 3).
-        results: motions, one for each trial.
+        results: motions, one for each trial. Frames with fewer than ten markers count as not converged; their
+            coordinates are interpolated between those that are seen.
+        refined: whether the engine has polished what the network said.
     """
 
     model: OsimModel
     scales: Array
     results: tuple[KinematicsResult, ...]
+    refined: bool = False
+
+    @property
+    def marker_offsets(self) -> Array:
+        """Markers from where scaling puts them, in body axes, (n_markers, 3) [m]."""
+        return self.model.marker_offsets
 
 
 class Predictor:
@@ -46,28 +57,36 @@ class Predictor:
     Args:
         network: trained.
         rate: of the motions it was trained on [Hz].
+        overlap: share of a window that the next one sees too; poses fade from one to the other there.
     """
 
-    def __init__(self, network: NeurIKNetwork, rate: float = RATE) -> None:
+    def __init__(self, network: NeurIKNetwork, rate: float = RATE, overlap: float = OVERLAP) -> None:
         self.network, self.rate = network.eval(), rate
         self.skeleton: Skeleton = network.skeleton
         self.framer = Framer(self.skeleton)
+        self.overlap = round(overlap * network.config.window)
 
-    def person(self, trials: Sequence[Trial]) -> Prediction:
+    def person(self, trials: Sequence[Trial], refine: bool = False) -> Prediction:
         """Predict one person's size from all trials together, and the motion of each.
 
+        Args:
+            trials: of one person.
+            refine: polish with the engine (`neurik.refine`).
+
         Raises:
-            InputError: no trial, or one with fewer than ten markers that the network knows.
+            InputError: no trial, one with fewer than ten markers that the network knows, or uneven times.
         """
-        if not trials:
-            raise InputError("NeurIK", "no trials were given", "give one or more trials of one person")
-        found = [self._trial(trial) for trial in trials]
-        weights = np.array([len(windows) for _, windows in found], dtype=float)
-        sizes = sum(w * windows.mean(axis=0) for w, (_, windows) in zip(weights, found)) / weights.sum()
-        scales = self.skeleton.scales(torch.from_numpy(np.asarray(sizes))).double().numpy()
-        model = self.skeleton.model.scale(scales)
-        results = tuple(self._result(model, trial, q) for trial, (q, _) in zip(trials, found))
-        return Prediction(model, scales, results)
+        return self.many([trials], refine)[0]
+
+    def many(self, persons: Sequence[Sequence[Trial]], refine: bool = False) -> list[Prediction]:
+        """Predict several persons as :meth:`person` does one; the windows of all go through the network together."""
+        if not all(len(trials) for trials in persons):
+            raise InputError("NeurIK", "no trials were given", "give one or more trials of each person")
+        trials = [trial for own in persons for trial in own]
+        motions = iter(
+            self.motions([self.markers_of(trial) for trial in trials], [self._rate(trial) for trial in trials])
+        )
+        return [self._person(own, [next(motions) for _ in own], refine) for own in persons]
 
     def coordinates(self, markers: Tensor, rate: float) -> tuple[Tensor, Tensor]:
         """Predict one sequence.
@@ -79,124 +98,121 @@ class Predictor:
         Returns:
             Coordinates (T, n_q) [rad | m], and logarithmic factors of each window (W, n_sizes).
         """
-        n_frames = len(markers)
-        slow = resampled(markers, rate, self.rate)
-        pose, framed, sizes = self._windows(slow)
-        pose, heading, origin = back_to(pose, framed, n_frames, rate, self.rate)
-        coordinates = self.skeleton.decode(pose, heading, origin)
-        return unwound(coordinates, self.skeleton), sizes
+        return self.motions([markers], [rate])[0]
 
     @torch.no_grad()
-    def _windows(self, markers: Tensor) -> tuple[Pose, Framed, Tensor]:
-        """Poses of all frames, the frame they are in, and sizes of the windows."""
-        framed = self.framer(markers[None])
-        length = self.network.config.window
-        starts = window_starts(len(markers), length, length // _OVERLAP)
-        rows = starts[:, None] + torch.arange(length)
-        rows = rows.clamp_max(len(markers) - 1)
-        share = torch.hann_window(length + 2, periodic=False)[1:-1]
-        rotation = torch.zeros(len(markers), 3, 3)
-        position, joints = torch.zeros(len(markers), 3), torch.zeros(len(markers), len(self.skeleton.joint_names))
-        total, sizes = torch.zeros(len(markers)), []
-        for first in range(0, len(starts), _BATCH):
-            part = rows[first : first + _BATCH]
-            estimate = self.network(Framed(*(getattr(framed, name)[0][part] for name in _FIELDS)))[-1]
-            weight = share.expand(len(part), -1).clone()
-            # What was repeated to fill the last window does not count.
-            weight[:, 1:][part[:, 1:] == part[:, :-1]] = 0.0
-            flat = part.flatten()
-            total.index_add_(0, flat, weight.flatten())
-            for into, values in (
-                (rotation, estimate.pose.root_rotation),
-                (position, estimate.pose.root_position),
-                (joints, estimate.pose.joints),
-            ):
-                values = values.flatten(0, 1)
-                into.index_add_(0, flat, values * weight.flatten().view(-1, *(1,) * (values.dim() - 1)))
-            sizes.append(estimate.sizes)
-        position, joints = position / total[:, None], joints / total[:, None]
-        pose = Pose(nearest_rotation(rotation / total[:, None, None]), position, joints)
-        whole = Framed(*(getattr(framed, name)[0] for name in _FIELDS))
-        return pose, whole, torch.cat(sizes)
+    def motions(self, markers: Sequence[Tensor], rates: Sequence[float]) -> list[tuple[Tensor, Tensor]]:
+        """Predict several sequences as :meth:`coordinates` does one; their windows go through the network together."""
+        slow = [resampled(m.float(), rate, self.rate) for m, rate in zip(markers, rates)]
+        found = []
+        for given, rate, frames, (rows, sizes) in zip(markers, rates, slow, self._windows(slow)):
+            rows = bridged(rows, is_seen(frames))
+            if not is_same(rate, self.rate):
+                rows = between(rows, torch.arange(len(given), dtype=torch.float64) * (self.rate / rate))
+            found.append((self.coordinates_of(rows), sizes))
+        return found
 
-    def _trial(self, trial: Trial) -> tuple[Array, Array]:
+    def coordinates_of(self, rows: Tensor) -> Tensor:
+        """Return the coordinates (T, n_q) [rad | m] of successive poses in ground (T, 12 + J), within their ranges."""
+        coordinates = self.skeleton.decode(pose_of(rows))
+        columns = list(self.skeleton.root_angles)
+        inside = within_ranges(self.skeleton, coordinates.double().numpy())
+        # Whole turns of the root from frame to frame are none.
+        inside[:, columns] = np.unwrap(inside[:, columns], axis=0)
+        return torch.from_numpy(inside)
+
+    def estimate(self, markers: Tensor) -> tuple[Tensor, Estimate]:
+        """Return poses in ground (B, F, 12 + J) and the estimate of windows of markers (B, L, M, 3) [m]."""
+        framed = self.framer(markers)
+        estimate = self.network(framed)[-1]
+        return rows_of(estimate, framed), estimate
+
+    def _windows(self, markers: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Poses in ground (T, 12 + J) of all frames, and sizes (W, n_sizes), of each sequence."""
+        jobs = [window_frames(len(m), self.network, self.overlap) for m in markers]
+        width = 12 + len(self.skeleton.joint_names)
+        sums = [torch.zeros(len(m), width, dtype=torch.float64) for m in markers]
+        totals = [torch.zeros(len(m), dtype=torch.float64) for m in markers]
+        sizes: list[list[Tensor]] = [[] for _ in markers]
+        for parts in _batches([len(seen) for seen, _, _ in jobs], _BATCH):
+            rows, estimate = self.estimate(torch.cat([markers[k][jobs[k][0][part]] for k, part in parts]))
+            first = 0
+            for k, part in parts:
+                _, said, weight = (array[part] for array in jobs[k])
+                own = slice(first, first + len(said))
+                flat, w = said.flatten(), weight.flatten().double()
+                totals[k].index_add_(0, flat, w)
+                sums[k].index_add_(0, flat, rows[own].flatten(0, 1).double() * w[:, None])
+                sizes[k].append(estimate.sizes[own])
+                first = own.stop
+        return [(s / t[:, None], torch.cat(z)) for s, t, z in zip(sums, totals, sizes)]
+
+    def markers_of(self, trial: Trial) -> Tensor:
+        """Return a trial's markers (T, M, 3) [m] in the order of the network's, NaN where not seen.
+
+        Raises:
+            InputError: fewer than ten that the network knows, in no frame enough of them, or uneven times.
+        """
+        check_even(trial)
         names = self.skeleton.model.marker_names
         common = [name for name in names if name in trial.marker_names]
-        if len(common) < _FEWEST_MARKERS:
+        where = trial.source or trial.name
+        if len(common) < FEWEST_MARKERS:
             problem = f"has {len(common)} of the {len(names)} markers that the network knows"
-            raise InputError(trial.source or trial.name, problem, "'biopose markers list' shows them")
+            raise InputError(where, problem, "'biopose markers list' shows them")
         markers = np.full((trial.n_frames, len(names), 3), np.nan, dtype=np.float32)
-        markers[:, [names.index(name) for name in common]] = trial.markers[
-            :, [trial.marker_names.index(name) for name in common]
-        ]
-        rate = trial.rate if np.isfinite(trial.rate) else self.rate
-        q, sizes = self.coordinates(torch.from_numpy(markers), rate)
-        return q.double().numpy(), sizes.double().numpy()
+        columns = [trial.marker_names.index(name) for name in common]
+        markers[:, [names.index(name) for name in common]] = trial.markers[:, columns]
+        found = torch.from_numpy(markers)
+        if not bool(is_seen(found).any()):
+            problem = f"has no frame in which {FEWEST_MARKERS} of the network's markers were measured"
+            raise InputError(where, problem, "fill its gaps, or give another recording")
+        return found
 
-    def _result(self, model: OsimModel, trial: Trial, q: Array) -> KinematicsResult:
-        known = trial.select([name for name in trial.marker_names if name in model.marker_names])
-        return result_of_coordinates(model, known, complete(model, q))
+    def _rate(self, trial: Trial) -> float:
+        return trial.rate if np.isfinite(trial.rate) else self.rate
 
+    def _person(self, trials: Sequence[Trial], motions: Sequence[tuple[Tensor, Tensor]], refine: bool) -> Prediction:
+        sizes = torch.cat([windows for _, windows in motions]).mean(dim=0)
+        scales = self.skeleton.scales(sizes.double()).numpy()
+        model = self.skeleton.model.scale(scales)
+        results = [given_result(model, trial, q.numpy()) for trial, (q, _) in zip(trials, motions)]
+        prediction = Prediction(model, scales, tuple(results))
+        if not refine:
+            return prediction
+        from biopose_sim.neurik.refine import refined
 
-def complete(model: OsimModel, coordinates: Array) -> Array:
-    """Return coordinates (T, n_q) with the dependent ones computed."""
-    with torch.no_grad():
-        return model(torch.from_numpy(coordinates)).coordinates.numpy()
-
-
-_FIELDS = ("markers", "seen", "heading", "origin")
-
-
-def window_starts(n_frames: int, length: int, stride: int) -> Tensor:
-    """Return first frames (W,) of windows that cover all frames; the last one ends with the last frame."""
-    if n_frames <= length:
-        return torch.zeros(1, dtype=torch.long)
-    starts = list(range(0, n_frames - length, stride))
-    return torch.tensor([*starts, n_frames - length])
+        return refined(self.skeleton, trials, prediction)
 
 
-def resampled(markers: Tensor, rate: float, wanted: float) -> Tensor:
-    """Return markers (T, M, 3) at another rate [Hz], by linear interpolation; gaps stay gaps."""
-    if abs(rate - wanted) <= _SAME_RATE * wanted or len(markers) < 2:
-        return markers
-    n = int((len(markers) - 1) * wanted / rate + 1e-6) + 1
-    place = torch.arange(n, dtype=torch.float64) * (rate / wanted)
-    low = place.floor().long().clamp_max(len(markers) - 2)
-    share = (place - low).to(markers)[:, None, None]
-    return torch.lerp(markers[low], markers[low + 1], share)
+def is_seen(markers: Tensor) -> Tensor:
+    """Say in which frames (T,) of markers (T, M, 3) a person is seen."""
+    return torch.isfinite(markers).all(dim=-1).sum(dim=-1) >= FEWEST_MARKERS
 
 
-def back_to(pose: Pose, framed: Framed, n_frames: int, rate: float, from_rate: float) -> tuple[Pose, Tensor, Tensor]:
-    """Return poses, headings and origins of the recording's own frames."""
-    heading, origin = framed.heading, framed.origin
-    if len(pose.joints) == n_frames and abs(rate - from_rate) <= _SAME_RATE * from_rate:
-        return pose, heading, origin
-    last = len(pose.joints) - 1
-    place = (torch.arange(n_frames, dtype=torch.float64) * (from_rate / rate)).clamp_max(last)
-    low = place.floor().long().clamp_max(max(last - 1, 0))
-    high = (low + 1).clamp_max(last)
-    share = (place - low).float()
-
-    def between(values: Tensor) -> Tensor:
-        return torch.lerp(values[low], values[high], share.view(-1, *(1,) * (values.dim() - 1)))
-
-    turned = nearest_rotation(between(pose.root_rotation))
-    ahead = torch.nn.functional.normalize(between(heading), dim=-1)
-    return Pose(turned, between(pose.root_position), between(pose.joints)), ahead, between(origin)
+def given_result(model: OsimModel, trial: Trial, coordinates: Array) -> KinematicsResult:
+    """Return coordinates (T, n_q) as a result; frames in which the person is not seen are none that converged."""
+    known = trial.select([name for name in trial.marker_names if name in model.marker_names])
+    result = result_of_coordinates(model, known, coordinates)
+    seen: NDArray[np.bool_] = np.isfinite(known.markers).all(axis=2).sum(axis=1) >= FEWEST_MARKERS
+    if seen.all():
+        return result
+    text = f"{int((~seen).sum())} of {len(seen)} frames have fewer than {FEWEST_MARKERS} markers: interpolated"
+    return replace(result, converged=seen).with_warnings(text)
 
 
-def nearest_rotation(matrices: Tensor) -> Tensor:
-    """Return the rotations nearest to matrices (..., 3, 3), by singular values."""
-    u, _, v = torch.linalg.svd(matrices)
-    sign = torch.ones(*matrices.shape[:-2], 3)
-    sign[..., 2] = torch.linalg.det(u @ v)
-    return (u * sign[..., None, :]) @ v
-
-
-def unwound(coordinates: Tensor, skeleton: Skeleton) -> Tensor:
-    """Take whole turns out of the root's angles from frame to frame."""
-    result = coordinates.clone()
-    for column in skeleton.root_angles:
-        angles = result[:, column].double().numpy()
-        result[:, column] = torch.from_numpy(np.unwrap(angles)).to(result)
-    return result
+def _batches(counts: Sequence[int], size: int) -> list[list[tuple[int, slice]]]:
+    """Split the windows of several sequences into batches of parts, each of one sequence."""
+    batches: list[list[tuple[int, slice]]] = []
+    free = 0
+    for k, count in enumerate(counts):
+        first = 0
+        while first < count:
+            if not free:
+                batches.append([])
+                free = size
+            stop = min(first + free, count)
+            batches[-1].append((k, slice(first, stop)))
+            free -= stop - first
+            first = stop
+    return batches

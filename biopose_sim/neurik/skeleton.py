@@ -12,6 +12,7 @@ from biopose_sim.errors import InputError
 from biopose_sim.ik.groups import ScaleGroups, make_groups, split_side
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.kinematics.tree import ROTATION, TRANSLATION, Operation
+from biopose_sim.neurik.constants import Constants
 
 # So far from a joint's middle a value may be [half ranges] where its range is not finite.
 _WIDE = float(np.pi)
@@ -65,10 +66,17 @@ class Skeleton:
         ]
         self.joint_names = tuple(model.coordinate_names[k] for k in self._joints)
         low, high = np.clip(tree.ranges[self._joints], -_WIDE, _WIDE).T
-        self._middle = torch.tensor(0.5 * (low + high), dtype=torch.float32)
-        self._half = torch.tensor(0.5 * (high - low), dtype=torch.float32)
-        self._defaults = torch.tensor(tree.defaults, dtype=torch.float32)
-        self._group = torch.tensor(self.groups.group)
+        group = torch.tensor(self.groups.group)
+        self._constants = Constants(
+            middle=torch.tensor(0.5 * (low + high), dtype=torch.float32),
+            half=torch.tensor(0.5 * (high - low), dtype=torch.float32),
+            defaults=torch.tensor(tree.defaults, dtype=torch.float32),
+            translations=torch.tensor(self._translations),
+            rotations=torch.tensor(self._rotations),
+            joints=torch.tensor(self._joints),
+            group=group,
+            **{f"group {g}": torch.nonzero(group == g).flatten() for g in range(len(self.groups.names))},
+        )
 
     def encode(self, coordinates: Tensor, heading: Tensor, origin: Tensor) -> Pose:
         """Return a motion of the model as it is predicted.
@@ -78,11 +86,12 @@ class Skeleton:
             heading: (..., 2) cosine and sine of the angle about the vertical that is taken off.
             origin: (..., 3) point of ground that becomes the origin [m].
         """
-        angles = coordinates[..., self._rotations]
+        known = self._constants
+        angles = coordinates[..., known.like("rotations", coordinates)]
         rotation = turn_back(heading, euler_matrix(angles, self._axes).transpose(-1, -2)).transpose(-1, -2)
-        position = turn_back(heading, coordinates[..., self._translations] - origin)
-        joints = (coordinates[..., self._joints] - self._middle.to(coordinates)) / self._half.to(coordinates)
-        return Pose(rotation, position, joints)
+        position = turn_back(heading, coordinates[..., known.like("translations", coordinates)] - origin)
+        joints = self.of_joints(coordinates) - known.like("middle", coordinates)
+        return Pose(rotation, position, joints / known.like("half", coordinates))
 
     def decode(self, pose: Pose, heading: Tensor | None = None, origin: Tensor | None = None) -> Tensor:
         """Return coordinates (..., n_q) [rad | m]: in ground, or without heading and origin in the pose's own frame.
@@ -93,31 +102,32 @@ class Skeleton:
         if heading is not None and origin is not None:
             rotation = turn(heading, rotation.transpose(-1, -2)).transpose(-1, -2)
             position = turn(heading, position) + origin
-        like = pose.joints
-        coordinates = self._defaults.to(like).expand(*like.shape[:-1], -1).clone()
-        coordinates[..., self._joints] = self._middle.to(like) + self._half.to(like) * like.clamp(-1.0, 1.0)
-        coordinates[..., self._translations] = position
-        coordinates[..., self._rotations] = matrix_euler(rotation, self._axes)
+        like, known = pose.joints, self._constants
+        coordinates = known.like("defaults", like).expand(*like.shape[:-1], -1).clone()
+        middle, half = known.like("middle", like), known.like("half", like)
+        coordinates[..., known.like("joints", like)] = middle + half * like.clamp(-1.0, 1.0)
+        coordinates[..., known.like("translations", like)] = position
+        coordinates[..., known.like("rotations", like)] = matrix_euler(rotation, self._axes)
         return coordinates
 
     def sizes(self, scales: Tensor) -> Tensor:
         """Return logarithmic factors (..., n_sizes) of factors (..., n_bodies, 3): the means of the groups."""
         logs = scales.log()
-        means = [logs[..., self._group == g, :].mean(dim=-2) for g in range(len(self.groups.names))]
-        return torch.cat(means, dim=-1)
+        rows = [self._constants.like(f"group {g}", logs) for g in range(len(self.groups.names))]
+        return torch.cat([logs[..., own, :].mean(dim=-2) for own in rows], dim=-1)
 
     def scales(self, sizes: Tensor) -> Tensor:
         """Return factors (..., n_bodies, 3) of logarithmic factors (..., n_sizes)."""
-        return sizes.unflatten(-1, (-1, 3)).exp()[..., self._group.to(sizes.device), :]
+        return sizes.unflatten(-1, (-1, 3)).exp()[..., self._constants.like("group", sizes), :]
 
     def of_joints(self, per_coordinate: Tensor) -> Tensor:
         """Return the columns (..., J) of the joints of something (..., n_q)."""
-        return per_coordinate[..., self._joints]
+        return per_coordinate[..., self._constants.like("joints", per_coordinate)]
 
     def resized(self, coordinates: Tensor, factor: Tensor) -> Tensor:
         """Return the coordinates (B, T, n_q) of persons (B,) times as large in a world as large."""
         result = coordinates.clone()
-        result[..., self._translations] *= factor[:, None, None]
+        result[..., self._constants.like("translations", result)] *= factor[:, None, None]
         return result
 
     @property
@@ -126,9 +136,13 @@ class Skeleton:
         return tuple(self._rotations)
 
     @property
-    def half_ranges(self) -> Tensor:
-        """Half the range of each joint, (J,) [rad | m]."""
-        return self._half
+    def root_coordinates(self) -> tuple[int, ...]:
+        """Columns of the root's translations and rotations in the coordinates."""
+        return (*self._translations, *self._rotations)
+
+    def half_ranges_like(self, values: Tensor) -> Tensor:
+        """Half the range of each joint, (J,) [rad | m], where the values are."""
+        return self._constants.like("half", values)
 
     def marker_body(self) -> Tensor:
         """Row of each marker's body in ``transforms``, (M,)."""
@@ -172,7 +186,7 @@ def turn(heading: Tensor, vectors: Tensor) -> Tensor:
 
 def turn_back(heading: Tensor, vectors: Tensor) -> Tensor:
     """Turn vectors (..., [n,] 3) about the vertical the other way."""
-    return turn(heading * heading.new_tensor([1.0, -1.0]), vectors)
+    return turn(torch.stack([heading[..., 0], -heading[..., 1]], dim=-1), vectors)
 
 
 def marker_pairs(names: tuple[str, ...]) -> list[tuple[int, int]]:

@@ -15,9 +15,11 @@ from biopose_sim.neurik.augment import AugmentConfig, disturb, mesh_error, missi
 from biopose_sim.neurik.frame import Framer
 from biopose_sim.neurik.losses import LossWeights, losses, make_truth
 from biopose_sim.neurik.network import NETWORKS, NetworkConfig, make_network
-from biopose_sim.neurik.predict import Predictor, nearest_rotation, resampled, window_starts
+from biopose_sim.neurik.predict import Predictor
+from biopose_sim.neurik.sampling import resampled
 from biopose_sim.neurik.scalars import ScalarLog, _crc32c
 from biopose_sim.neurik.weights import load_network, save_network
+from biopose_sim.neurik.windows import pose_of, window_starts
 
 SMALL = {"window": 8, "hidden": 32, "width": 16, "heads": 2, "layers": 1, "marker_width": 4}
 
@@ -99,12 +101,12 @@ def test_resampling_keeps_straight_lines():
     markers = time[:, None, None].expand(-1, 2, 3).clone()
     slow = resampled(markers, 100.0, 30.0)
     torch.testing.assert_close(slow[:, 0, 0], torch.arange(len(slow)) / 30.0, atol=1e-6, rtol=0)
-    markers[20] = torch.nan
+    markers[18:26] = torch.nan
     assert torch.isnan(resampled(markers, 100.0, 30.0)).any()
 
 
-def test_nearest_rotation_is_one():
-    found = nearest_rotation(torch.randn(10, 3, 3))
+def test_rotations_between_others_are_rotations():
+    found = pose_of(torch.randn(10, 20)).root_rotation
     torch.testing.assert_close(found @ found.transpose(1, 2), torch.eye(3).expand(10, 3, 3), atol=1e-5, rtol=0)
     torch.testing.assert_close(torch.linalg.det(found), torch.ones(10), atol=1e-5, rtol=0)
 
