@@ -5,18 +5,23 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-from biopose_sim.neurik.augment import AugmentConfig, disturb
+from biopose_sim.errors import BioposeError, InputError
+from biopose_sim.neurik.augment import AugmentConfig, displace, disturb
 from biopose_sim.neurik.frame import Framed, Framer
 from biopose_sim.neurik.losses import Truth, make_truth
 from biopose_sim.neurik.skeleton import Skeleton
 from ik_pipeline.shards import ShardData
 
+T = TypeVar("T")
 _AHEAD = 3
 
 
@@ -28,8 +33,29 @@ class Batch:
     truth: Truth
 
 
+@dataclass(frozen=True)
+class Windows:
+    """Windows as shards hold them, (B, ...); see `ShardData.batch`."""
+
+    markers: Tensor
+    coordinates: Tensor
+    scales: Tensor
+    marker_offsets: Tensor
+    rate: Tensor
+    valid: Tensor
+    coordinates_free: Tensor
+
+    def on(self, device: torch.device) -> Windows:
+        """Return them on a device; a GPU copies while others compute."""
+        if device.type == "cpu":
+            return self
+        return Windows(*(getattr(self, f.name).pin_memory().to(device, non_blocking=True) for f in fields(self)))
+
+
 class Batches:
-    """Batches of one split, in an order that depends on seed and epoch alone.
+    """Batches of one split, each by seed, epoch and number alone.
+
+    On a processor all of the work is done ahead in a thread; on a GPU the thread reads, the GPU disturbs and frames.
 
     Args:
         folder: of the shards.
@@ -39,7 +65,12 @@ class Batches:
         seed: of order and disturbances.
         augment: how markers are disturbed; None leaves them as they are.
         shuffle: whether windows come in random order.
-        most: windows of an epoch; None takes all.
+        most: windows of an epoch, spread over all; None takes all.
+        window: frames of a window; None: as written.
+        device: where batches are wanted.
+
+    Raises:
+        InputError: no shards there, or no such window in them.
     """
 
     def __init__(
@@ -54,57 +85,79 @@ class Batches:
         shuffle: bool = True,
         most: int | None = None,
         window: int | None = None,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.data = ShardData(folder, split, window=window, quantities=("markers", "coordinates"))
-        self.skeleton, self.framer = skeleton, Framer(skeleton)
+        if not len(self.data):
+            problem = f"its split {split!r} has no window of {self.data.length} frames"
+            raise InputError(folder, problem, "give shards of more persons, longer trials, or shorter windows")
+        self.skeleton, self.framer, self.device = skeleton, Framer(skeleton), torch.device(device)
         self.size, self.seed, self.augment, self.shuffle = size, seed, augment, shuffle
         self.count = len(self.data) if most is None else min(most, len(self.data))
         with torch.no_grad():
-            self.places = skeleton.model(skeleton.model.default_coordinates.float()).markers
+            neutral = skeleton.model(skeleton.model.default_coordinates.float())
+            self.places = neutral.markers.to(self.device)
 
     def __len__(self) -> int:
         return max(1, self.count // self.size)
 
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """Yield the batches of an epoch; windows left over at its end are not seen."""
+    def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch from the first wanted; windows left over at its end are not seen."""
         order = np.arange(len(self.data))
         if self.shuffle:
             np.random.default_rng((self.seed, number)).shuffle(order)
         elif self.count < len(order):
             order = order[np.linspace(0, len(order) - 1, self.count).astype(int)]
-        random = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
-        parts = [order[k * self.size : (k + 1) * self.size] for k in range(len(self))]
-        yield from _ahead(self._batch(np.sort(part), random) for part in parts)
+        rows = ((k, np.sort(order[k * self.size : (k + 1) * self.size])) for k in range(first, len(self)))
+        # Chance is drawn anew for each batch: those before the first need not be made.
+        read = ((self._read(own), self._chance(number, k)) for k, own in rows)
+        if self.device.type == "cpu":
+            yield from ahead(self._batch(windows, random) for windows, random in read)
+            return
+        for windows, random in ahead((windows.on(self.device), random) for windows, random in read):
+            yield self._batch(windows, random)
 
-    def _batch(self, indices: np.ndarray, random: torch.Generator) -> Batch:
-        found = self.data.batch(indices)
-        markers = torch.from_numpy(found["markers"]).float()
-        coordinates = torch.from_numpy(found["coordinates"]).float()
-        sizes = self.skeleton.sizes(torch.from_numpy(found["scales"]).float())
-        offsets = torch.from_numpy(found["marker_offsets"]).float()
+    def _chance(self, epoch: int, number: int) -> torch.Generator:
+        state = np.random.SeedSequence((self.seed, epoch, number)).generate_state(1, np.uint64)
+        return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+
+    def _read(self, rows: NDArray[np.int64]) -> Windows:
+        return windows_of(self.data.batch(rows))
+
+    def _batch(self, windows: Windows, random: torch.Generator) -> Batch:
+        markers, coordinates, offsets = windows.markers, windows.coordinates, windows.marker_offsets
+        sizes = self.skeleton.sizes(windows.scales)
         if self.augment is not None:
-            factor = torch.exp(self.augment.size * torch.randn(len(markers), generator=random))
+            drawn = torch.exp(self.augment.size * torch.randn(len(markers), generator=random))
+            factor = drawn.to(self.device, non_blocking=True)
             markers = markers * factor[:, None, None, None]
             coordinates = self.skeleton.resized(coordinates, factor)
             sizes, offsets = sizes + factor.log()[:, None], offsets * factor[:, None, None]
-            rate = torch.from_numpy(found["rate"]).float()
-            markers = disturb(markers, rate, self.places, self.augment, random)
+            markers = disturb(markers, windows.rate, self.places, self.augment, random)
         framed = self.framer(markers)
         pose = self.skeleton.encode(coordinates, framed.heading, framed.origin)
-        free = self.skeleton.of_joints(torch.from_numpy(found["coordinates_free"]))
-        truth = make_truth(self.skeleton, pose, sizes, offsets, torch.from_numpy(found["valid"]), free)
-        return Batch(framed, truth)
+        if self.augment is not None and (self.augment.turn or self.augment.translation):
+            # Poses are said in a frame that goes along: where that lies does not change them.
+            framed = displace(framed, self.augment, random)
+        free = self.skeleton.of_joints(windows.coordinates_free)
+        return Batch(framed, make_truth(self.skeleton, pose, sizes, offsets, windows.valid, free))
 
 
-def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def windows_of(found: dict[str, NDArray[Any]]) -> Windows:
+    """Return what `ShardData.batch` gave as tensors, numbers in single precision."""
+    tensors = {f.name: torch.from_numpy(found[f.name]) for f in fields(Windows)}
+    return Windows(**{name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
     """Yield what a thread makes ahead; what it raises is raised here."""
-    waiting: queue.Queue[Batch | BaseException | None] = queue.Queue(_AHEAD)
+    waiting: queue.Queue[tuple[T | None, Exception | None]] = queue.Queue(_AHEAD)
     stop = threading.Event()
 
-    def put(item: Batch | BaseException | None) -> bool:
+    def put(item: T | None, error: Exception | None = None) -> bool:
         while not stop.is_set():
             try:
-                waiting.put(item, timeout=0.1)
+                waiting.put((item, error), timeout=0.1)
             except queue.Full:
                 continue
             return True
@@ -112,19 +165,22 @@ def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
 
     def work() -> None:
         try:
-            for batch in batches:
-                if not put(batch):
+            for item in items:
+                if not put(item):
                     return
             put(None)
-        except (OSError, ValueError, RuntimeError) as error:
-            put(error)
+        except (OSError, ValueError, RuntimeError, BioposeError) as error:
+            put(None, error)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
-        while (item := waiting.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
+        while True:
+            item, error = waiting.get()
+            if error is not None:
+                raise error
+            if item is None:
+                return
             yield item
     finally:
         stop.set()

@@ -85,7 +85,7 @@ def _parts(skeleton: Skeleton, estimate: Estimate, truth: Truth, with_joints: bo
     of = slice(truth.valid.shape[1] - frames, None)
     valid = truth.valid[:, of].to(pose.joints)
     kinematics = _kinematics(skeleton, pose, estimate.sizes, truth.marker_offsets)
-    half = skeleton.half_ranges.to(pose.joints)
+    half = skeleton.half_ranges_like(pose.joints)
     turned = (pose.root_rotation - truth.pose.root_rotation[:, of]).abs().mean(dim=(-1, -2))
     free = truth.free[:, None].to(pose.joints) * valid[..., None]
     angles = ((pose.joints - truth.pose.joints[:, of].clamp(-1.0, 1.0)) * half).abs() * free

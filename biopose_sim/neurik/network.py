@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from biopose_sim.errors import InputError, near_matches
-from biopose_sim.neurik.frame import Framed
+from biopose_sim.neurik.frame import Framed, in_window, moved
 from biopose_sim.neurik.skeleton import Pose, Skeleton
 
 NETWORKS = ("paper", "base")
+FRAMES = ("person", "window")
+OUTPUTS = ("all", "last")
 _ROOT = 9  # numbers of the root's pose: two columns of its rotation, its position
 _LARGEST_SIZE = 0.5  # logarithm of the largest factor
 
@@ -35,6 +37,8 @@ class NetworkConfig:
         marker_width: numbers a marker is embedded in (paper).
         convolutions: over the markers (paper).
         output: ``"all"`` frames of a window, or the ``"last"`` one.
+        frame: what markers are seen in: ``"person"``, a frame that follows pelvis and heading, or ``"window"``, one for
+            all frames of a window, the heading kept.
     """
 
     kind: str = "base"
@@ -48,17 +52,30 @@ class NetworkConfig:
     marker_width: int = 16
     convolutions: int = 3
     output: str = "all"
+    frame: str = "person"
 
     def __post_init__(self) -> None:
         """Refuse what is no network.
 
         Raises:
-            InputError: an unknown kind or output.
+            InputError: an unknown kind, output or frame, a size below one, a width that its heads do not divide.
         """
-        if self.kind not in NETWORKS:
-            raise InputError("network", f"kind {self.kind!r}{near_matches(self.kind, NETWORKS)}", "give paper or base")
-        if self.output not in ("all", "last"):
-            raise InputError("network", f"output {self.output!r}", "give all or last")
+        for name, valid in (("kind", NETWORKS), ("output", OUTPUTS), ("frame", FRAMES)):
+            value = getattr(self, name)
+            if value not in valid:
+                raise InputError(
+                    f"network.{name}", f"{value!r}{near_matches(value, valid)}", f"give {' or '.join(valid)}"
+                )
+        for name in _SIZES:
+            if getattr(self, name) < 1:
+                raise InputError(f"network.{name}", f"is {getattr(self, name)}", "one at least is needed")
+        if self.width % self.heads:
+            raise InputError("network.width", f"{self.width} is no multiple of heads = {self.heads}")
+        if min(self.refinements, self.blocks, self.convolutions) < 0:
+            raise InputError("network", "refinements, blocks or convolutions below 0", "give 0 or more")
+
+
+_SIZES = ("window", "hidden", "width", "heads", "layers", "marker_width")
 
 
 @dataclass(frozen=True)
@@ -135,11 +152,23 @@ class NeurIKNetwork(nn.Module):
         self.register_buffer("size_sd", torch.full((skeleton.n_sizes,), 0.1))
 
     def forward(self, framed: Framed) -> list[Estimate]:
-        """Return estimates, each better than the one before."""
+        """Return estimates, each better than the one before, in the frame of the markers."""
+        seen = self.seen(framed)
+        found = self.estimates(seen)
+        if seen is framed:
+            return found
+        return [Estimate(moved(e.pose, seen, framed), e.sizes) for e in found]
+
+    def seen(self, framed: Framed) -> Framed:
+        """Return the markers in the frame that the network works in."""
+        return in_window(framed) if self.config.frame == "window" else framed
+
+    def estimates(self, framed: Framed) -> list[Estimate]:
+        """Return estimates in the frame that the network works in."""
         raise NotImplementedError
 
     def set_statistics(self, pose: Pose, sizes: Tensor) -> None:
-        """Take mean and spread of poses (N, ...) and sizes (K, n_sizes) of the training set."""
+        """Take mean and spread of poses (N, ...), in its own frame, and sizes (K, n_sizes) of the training set."""
         numbers = torch.cat([_columns(pose.root_rotation), pose.root_position, pose.joints.clamp(-1, 1)], dim=-1)
         self.pose_mean.copy_(numbers.mean(dim=0))
         self.pose_sd.copy_(numbers.std(dim=0).clamp_min(0.02))
@@ -170,13 +199,13 @@ class PaperNetwork(NeurIKNetwork):
         self.pose_head = nn.Linear(config.width, self.n_pose)
         self.size_head = nn.Linear(config.width, skeleton.n_sizes)
 
-    def forward(self, framed: Framed) -> list[Estimate]:
+    def estimates(self, framed: Framed) -> list[Estimate]:
         """Return one estimate of the window."""
         batch, frames = framed.markers.shape[:2]
-        x = self.embedding(framed.markers).flatten(0, 1).transpose(1, 2)
+        x = exact(self.embedding, framed.markers).flatten(0, 1).transpose(1, 2)
         h = self.temporal(self.flat(self.spatial(x).flatten(1)).unflatten(0, (batch, frames)))
-        sizes = self.size_head(h.mean(dim=1))
-        return [self.estimate(self.pose_head(h if self.config.output == "all" else h[:, -1:]), sizes)]
+        sizes = exact(self.size_head, h.mean(dim=1))
+        return [self.estimate(exact(self.pose_head, h if self.config.output == "all" else h[:, -1:]), sizes)]
 
 
 class BaseNetwork(NeurIKNetwork):
@@ -187,6 +216,7 @@ class BaseNetwork(NeurIKNetwork):
     """
 
     marker_mean: Tensor
+    marker_body: Tensor
 
     def __init__(self, skeleton: Skeleton, config: NetworkConfig) -> None:
         super().__init__(skeleton, config)
@@ -209,24 +239,25 @@ class BaseNetwork(NeurIKNetwork):
         for layer in (*self.off_pose, *self.off_size):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
-        self._body = skeleton.marker_body()
+        self.register_buffer("marker_body", skeleton.marker_body(), persistent=False)
 
-    def forward(self, framed: Framed) -> list[Estimate]:
+    def estimates(self, framed: Framed) -> list[Estimate]:
         """Return the first estimate and each correction of it."""
         seen = framed.seen[..., None].to(framed.markers)
         x = torch.cat([(framed.markers - self.marker_mean) * seen * _PER_METRE, seen], dim=-1).flatten(-2)
-        h = self.blocks(self.first(x))
+        h = self.blocks(exact(self.first, x))
         t = self.temporal(self.to_time(h))
         both = torch.cat([h, t], dim=-1)
-        numbers, sizes = self.pose_head(both), self.size_head(both).mean(dim=1)
+        numbers, sizes = exact(self.pose_head, both), exact(self.size_head, both).mean(dim=1)
         found = [self.estimate(numbers, sizes)]
         steps = zip(self.off_in, self.off_mean_in, self.off_blocks, self.off_pose, self.off_size)
         for off_in, off_mean_in, block, off_pose, off_size in steps:
-            off, mean = self._off(framed, found[-1])
+            with torch.autocast(numbers.device.type, enabled=False):
+                off, mean = self._off(framed, found[-1])
             x = off_in(torch.cat([off, numbers.detach(), t], dim=-1)) + off_mean_in(mean)[:, None]
             r = block(nn.functional.gelu(x))
-            numbers = numbers.detach() + off_pose(r)
-            sizes = sizes.detach() + off_size(r).mean(dim=1)
+            numbers = numbers.detach() + exact(off_pose, r)
+            sizes = sizes.detach() + exact(off_size, r).mean(dim=1)
             found.append(self.estimate(numbers, sizes))
         if self.config.output == "last":
             return [Estimate(_last(e.pose), e.sizes) for e in found]
@@ -242,7 +273,7 @@ class BaseNetwork(NeurIKNetwork):
         coordinates = self.skeleton.decode(pose)
         scales = self.skeleton.scales(estimate.sizes)[:, None].expand(*coordinates.shape[:2], -1, -1)
         kinematics = self.skeleton.model(coordinates, scales)
-        turned = kinematics.transforms[..., :3, :3][..., self._body, :, :]
+        turned = kinematics.transforms[..., :3, :3][..., self.marker_body, :, :]
         apart = framed.markers - kinematics.markers
         local = torch.einsum("btmji,btmj->btmi", turned, apart)
         seen = framed.seen[..., None].to(local)
@@ -260,6 +291,13 @@ _PER_METRE, _PER_OFF = 3.0, 30.0
 def make_network(skeleton: Skeleton, config: NetworkConfig) -> NeurIKNetwork:
     """Return a network with random weights."""
     return BaseNetwork(skeleton, config) if config.kind == "base" else PaperNetwork(skeleton, config)
+
+
+def exact(layer: nn.Module, x: Tensor) -> Tensor:
+    """Return a layer's result in single precision, where half would round metres and radians too far."""
+    with torch.autocast(x.device.type, enabled=False):
+        found: Tensor = layer(x.float())
+    return found
 
 
 def _columns(rotation: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from biopose_sim.io import atomic_write
+
 
 class ScalarLog:
     """Writes scalars.
@@ -19,10 +21,13 @@ class ScalarLog:
     Args:
         folder: where the files go; an event file of an earlier run stays, as TensorBoard joins them.
         name: of the file with lines of JSON, which is gone on with.
+        after: the step that is gone on from; lines of later ones, of a run that was killed, are left out.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, after: int | None = None) -> None:
         self._lines = folder / name
+        if after is not None and self._lines.is_file():
+            _cut(self._lines, after)
         now = time.time()
         self._events = folder / f"events.out.tfevents.{int(now)}.biopose"
         with open(self._events, "ab") as file:
@@ -39,6 +44,21 @@ class ScalarLog:
         )
         with open(self._events, "ab") as file:
             file.write(_record(_double(1, now) + _key(2, 0) + _varint(step) + _bytes(5, values)))
+
+
+def _cut(path: Path, after: int) -> None:
+    """Leave out lines of later steps, and one that was not written to its end."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kept = []
+    for line in lines:
+        try:
+            if json.loads(line)["step"] > after:
+                continue
+        except (ValueError, KeyError, TypeError):
+            continue
+        kept.append(f"{line}\n")
+    if len(kept) < len(lines):
+        atomic_write(path, "".join(kept))
 
 
 def _record(message: bytes) -> bytes:

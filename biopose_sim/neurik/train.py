@@ -4,70 +4,45 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from biopose_sim.errors import InputError
 from biopose_sim.io import atomic_path, atomic_write
-from biopose_sim.neurik.augment import AugmentConfig
+from biopose_sim.io.record import sha256
 from biopose_sim.neurik.batches import Batch, Batches
-from biopose_sim.neurik.losses import LossWeights, losses
-from biopose_sim.neurik.network import BaseNetwork, NetworkConfig, NeurIKNetwork, make_network
+from biopose_sim.neurik.config import TrainConfig, differences, toml_of
+from biopose_sim.neurik.frame import moved
+from biopose_sim.neurik.losses import losses
+from biopose_sim.neurik.network import BaseNetwork, NeurIKNetwork, make_network
 from biopose_sim.neurik.scalars import ScalarLog
 from biopose_sim.neurik.skeleton import Pose, Skeleton
+from biopose_sim.neurik.stopping import stop_requests
+from biopose_sim.neurik.validate import ANGLE, LANDMARKS, Validation
 
-CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
+CHECKPOINT, LOG, CONFIG = "checkpoint.pt", "log.jsonl", "config.toml"
 _STATISTICS = 40  # batches from which means and spreads are taken
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How a network is trained.
-
-    Attributes:
-        network: its sizes.
-        losses: their weights.
-        augment: how markers are disturbed.
-        seed: of weights, order and disturbances.
-        batch: windows of a batch.
-        epochs: how often all windows are seen.
-        steps: of the optimiser, instead of epochs; None: as epochs say.
-        rate: first learning rate.
-        last_rate: last one; between them it falls exponentially.
-        warm_up: steps over which the rate rises at first.
-        weight_decay: of the optimiser.
-        clip: largest norm of a gradient.
-        average: share of the moving average of the weights that stays in each step; 0 takes the last weights.
-    """
-
-    network: NetworkConfig = field(default_factory=NetworkConfig)
-    losses: LossWeights = field(default_factory=LossWeights)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-    seed: int = 0
-    batch: int = 128
-    epochs: float = 25.0
-    steps: int | None = None
-    rate: float = 1e-3
-    last_rate: float = 5e-6
-    warm_up: int = 200
-    weight_decay: float = 1e-3
-    clip: float = 1.0
-    average: float = 0.0
-
-
-PAPER = TrainConfig(network=NetworkConfig(kind="paper"))
-BASE = TrainConfig(
-    losses=LossWeights(joints=1.0, markers=2.0, scales=0.3, angles=1.0), batch=64, last_rate=1e-5, average=0.999
-)
+_ANEW = "give another output folder, or delete this one to begin anew"
+Tell = Callable[[str], None]
 
 
 class Trainer:
     """Trains a network on shards.
+
+    Attributes:
+        step: of the optimiser, done so far.
+        total: steps in all.
+        seconds: that training took so far, with earlier runs.
+        step_seconds: of a step, lately [s].
+        metrics: of the last validation, by name; with its ``step``.
 
     Args:
         shards: folder that ``biopose groundtruth`` wrote.
@@ -76,59 +51,80 @@ class Trainer:
         device: e.g. ``"cpu"`` or ``"cuda"``.
 
     Raises:
-        InputError: no shards there; a checkpoint of another configuration.
+        InputError: no shards there; a checkpoint of another configuration or of other shards.
     """
 
     def __init__(self, shards: Path, output: Path, config: TrainConfig, device: str = "cpu") -> None:
         from ik_pipeline.shards import load_model
 
-        self.config, self.output, self.device = config, output, device
+        self.config, self.output, self.shards, self.device = config, output, Path(shards), torch.device(device)
         torch.manual_seed(config.seed)
         self.skeleton = Skeleton(load_model(shards))
         window = config.network.window
-        options: dict[str, Any] = {"size": config.batch, "seed": config.seed, "window": window}
+        options: dict[str, Any] = {"size": config.batch, "seed": config.seed, "window": window, "device": self.device}
         self.train = Batches(shards, "train", self.skeleton, augment=config.augment, **options)
-        self.val = Batches(shards, "val", self.skeleton, shuffle=False, most=2048, **options)
-        self.network = make_network(self.skeleton, config.network).to(device)
-        self.average = make_network(self.skeleton, config.network).to(device)
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.rate, weight_decay=config.weight_decay, betas=(0.9, 0.99)
+        self.validation = Validation(
+            shards,
+            self.skeleton,
+            window=window,
+            most=config.validation_windows,
+            size=config.batch,
+            device=self.device,
         )
+        # Weights are drawn on the processor: the same for every device.
+        self.network = make_network(self.skeleton, config.network).to(self.device)
+        self.average = make_network(self.skeleton, config.network).to(self.device)
+        self.optimiser = _optimiser(self.network, config, self.device)
+        mixed = config.precision == "bfloat16" or (config.precision == "auto" and self.device.type == "cuda")
+        self._mixed = mixed
         self.total = config.steps or max(1, round(config.epochs * len(self.train)))
-        self.step = 0
+        self.step, self.seconds, self.step_seconds = 0, 0.0, math.nan
+        self.metrics: dict[str, float] = {}
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
         if (output / CHECKPOINT).is_file():
             self._resume()
         else:
             set_statistics(self.network, self.train)
             self.average.load_state_dict(self.network.state_dict())
 
-    def run(self, progress: Callable[[str], None] = lambda text: None, every: float = 60.0) -> NeurIKNetwork:
-        """Train to the end and return the network that is to be used; a checkpoint is written every so many seconds."""
-        self.output.mkdir(parents=True, exist_ok=True)
-        log = ScalarLog(self.output, LOG)
-        written = told = time.monotonic()
-        sums: dict[str, float] = {}
-        count = 0
-        while self.step < self.total:
-            epoch, done = divmod(self.step, len(self.train))
-            for number, batch in enumerate(self.train.epoch(epoch)):
-                # What a resumed run has seen of this epoch is read again, so that chance goes on as it would have.
-                if number < done:
-                    continue
-                for name, value in self._learn(batch).items():
-                    sums[name] = sums.get(name, 0.0) + value
-                count += 1
-                if time.monotonic() - told > 10.0 or self.step == self.total:
-                    means = {name: value / count for name, value in sums.items()}
-                    log.write(self.step, {"rate": self._rate(), **means})
-                    progress(f"step {self.step} of {self.total}, loss {means['total']:.4f}")
-                    sums, count, told = {}, 0, time.monotonic()
-                if time.monotonic() - written > every:
-                    self.save()
-                    written = time.monotonic()
-                if self.step >= self.total:
-                    break
-        self.save()
+    def run(
+        self, progress: Tell = lambda text: None, tell: Tell = lambda text: None, every: float = 60.0
+    ) -> NeurIKNetwork:
+        """Train to the end and return the network that is to be used.
+
+        Ctrl-C and SIGTERM take effect after the step under way, once a checkpoint is written.
+
+        Args:
+            progress: is told how far it is, often.
+            tell: is told of validations.
+            every: a checkpoint is written at the log's first entry after so many seconds.
+
+        Raises:
+            InputError: the folder cannot be written to, or losses are no numbers any more.
+        """
+        _make_folder(self.output)
+        atomic_write(self.output / CONFIG, toml_of(self.config))
+        log = ScalarLog(self.output, LOG, after=self.step)
+        clock = _Clock(self.seconds, self.step)
+        with stop_requests() as asked:
+            while self.step < self.total and not asked:
+                for batch in self.train.epoch(*divmod(self.step, len(self.train))):
+                    self._learn(batch)
+                    due = self.step % self.config.validation_steps == 0 or self.step == self.total
+                    last = self.step == self.total or bool(asked)
+                    if due or last or self.step % self.config.log_steps == 0:
+                        loss = self._look(log)
+                        self.seconds, self.step_seconds = clock.look(self.step)
+                        if due:
+                            self._validate(log)
+                        (tell if due else progress)(self._line(loss))
+                        if last or clock.since_saved > every:
+                            self.save()
+                            clock.saved()
+                        clock.go_on()
+                    if last:
+                        break
         return self.best
 
     @property
@@ -140,49 +136,95 @@ class Trainer:
         """Write a checkpoint from which training goes on as if it had not stopped."""
         content = {
             "config": json.dumps(asdict(self.config), sort_keys=True),
+            "shards": self._card_hash(),
             "step": self.step,
+            "seconds": self.seconds,
+            "metrics": self.metrics,
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
         with atomic_path(self.output / CHECKPOINT) as path:
-            torch.save(content, path)
-        atomic_write(self.output / "config.json", json.dumps(asdict(self.config), indent=2) + "\n")
+            try:
+                torch.save(content, path)
+            except (OSError, RuntimeError) as error:  # torch says so of a full disk
+                raise InputError(self.output / CHECKPOINT, f"cannot be written ({error})", "make room") from error
 
     def _resume(self) -> None:
         path = self.output / CHECKPOINT
         try:
             content = torch.load(path, map_location=self.device, weights_only=True)
-        except (RuntimeError, EOFError, OSError, ValueError) as error:
-            raise InputError(path, f"cannot be read ({error})", "delete it to begin anew") from error
-        if content["config"] != json.dumps(asdict(self.config), sort_keys=True):
-            raise InputError(path, "is of another configuration", "give another output folder, or delete it")
-        self.step = int(content["step"])
+            config, shards = json.loads(content["config"]), content["shards"]
+        except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+            raise InputError(path, f"cannot be read ({' '.join(str(error).split())[:80]})", _ANEW) from error
+        if names := differences(config, asdict(self.config)):
+            raise InputError(self.output, f"holds a training of another configuration: {', '.join(names[:4])}", _ANEW)
+        if shards != self._card_hash():
+            raise InputError(self.output, f"holds a training on other shards than those in {self.shards}", _ANEW)
+        self.step, self.seconds = int(content["step"]), float(content["seconds"])
+        self.metrics = dict(content["metrics"])
         self.network.load_state_dict(content["network"])
         self.average.load_state_dict(content["average"])
         self.optimiser.load_state_dict(content["optimiser"])
 
-    def _learn(self, batch: Batch) -> dict[str, float]:
+    def _card_hash(self) -> str:
+        return sha256(self.shards / "card.json")
+
+    def _learn(self, batch: Batch) -> None:
+        """One step. Nothing here waits for a GPU: sums are looked at when the log is written."""
         config = self.config
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         self.network.train()
-        parts = losses(self.skeleton, self.network(batch.framed), batch.truth, config.losses)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
+            estimates = self.network(batch.framed)
+        parts = losses(self.skeleton, estimates, batch.truth, config.losses)
         self.optimiser.zero_grad(set_to_none=True)
         parts["total"].backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
-        if bool(torch.isfinite(norm)):
-            self.optimiser.step()
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip or math.inf)
+        bad = ~torch.isfinite(norm)
+        for parameter in self.network.parameters():
+            if parameter.grad is not None:
+                parameter.grad.masked_fill_(bad, 0.0)
+        self.optimiser.step()
         self.step += 1
-        self._move_average()
-        return {name: float(value.detach()) for name, value in parts.items()}
+        if config.average:
+            # Young averages forget their random beginning sooner.
+            kept = min(config.average, (1.0 + self.step) / (10.0 + self.step))
+            means = list(self.average.parameters())
+            get_ema_multi_avg_fn(kept)(means, list(self.network.parameters()), self.step)
+        self._count += 1
+        for name, value in {**parts, "skipped": bad.float()}.items():
+            self._sums[name] = self._sums[name] + value.detach() if name in self._sums else value.detach()
 
-    @torch.no_grad()
-    def _move_average(self) -> None:
-        # Young averages forget their random beginning sooner.
-        kept = min(self.config.average, (1.0 + self.step) / (10.0 + self.step)) if self.config.average else 0.0
-        for mean, value in zip(self.average.state_dict().values(), self.network.state_dict().values()):
-            mean.lerp_(value, 1.0 - kept)
+    def _look(self, log: ScalarLog) -> float:
+        """Write the means since the last look into the log and return the loss.
+
+        Raises:
+            InputError: a loss is no number.
+        """
+        values = (torch.stack(list(self._sums.values())) / self._count).tolist()
+        means = dict(zip(self._sums, values))
+        self._sums, self._count = {}, 0
+        if not math.isfinite(means["total"]) or means["skipped"] == 1.0:
+            kept = "the checkpoint from before is kept" if (self.output / CHECKPOINT).is_file() else "nothing was kept"
+            problem = f"by step {self.step} the loss or its gradient is no number any more; {kept}"
+            raise InputError(self.output, problem, "try a smaller rate, or precision = 'float32'")
+        log.write(self.step, {"rate": self._rate(), **means})
+        return means["total"]
+
+    def _validate(self, log: ScalarLog) -> None:
+        found = self.validation(self.best)
+        log.write(self.step, found)
+        self.metrics = {"step": self.step, **found}
+
+    def _line(self, loss: float) -> str:
+        parts = [f"step {self.step} of {self.total}", f"loss {loss:.4f}"]
+        if self.metrics:
+            parts += [f"val MAE_angle {self.metrics[ANGLE]:.2f}°", f"MPBLPE {self.metrics[LANDMARKS]:.1f} mm"]
+        left = self.step_seconds * (self.total - self.step)
+        parts.append(f"{1e3 * self.step_seconds:.0f} ms/step")
+        return ", ".join([*parts, f"{left / 60:.0f} min left" if left >= 90.0 else f"{left:.0f} s left"])
 
     def _rate(self) -> float:
         config = self.config
@@ -191,25 +233,82 @@ class Trainer:
         return falling * min(1.0, (self.step + 1) / max(config.warm_up, 1))
 
 
+class _Clock:
+    """Times of a run: in all, of a step without validation and checkpoints, since the last checkpoint [s]."""
+
+    def __init__(self, before: float, step: int) -> None:
+        self._start = time.monotonic() - before
+        self._step = step
+        self.saved()
+        self.go_on()
+
+    def look(self, step: int) -> tuple[float, float]:
+        """Return the time in all and that of a step since the last look."""
+        now = time.monotonic()
+        each = (now - self._since) / max(step - self._step, 1)
+        self._step = step
+        return now - self._start, each
+
+    def go_on(self) -> None:
+        """Time steps from now."""
+        self._since = time.monotonic()
+
+    def saved(self) -> None:
+        """Note that a checkpoint was written now."""
+        self._saved = time.monotonic()
+
+    @property
+    def since_saved(self) -> float:
+        """Since the last checkpoint [s]."""
+        return time.monotonic() - self._saved
+
+
 def set_statistics(network: NeurIKNetwork, batches: Batches) -> None:
-    """Set the network's means and spreads from some batches without disturbances."""
+    """Set the network's means and spreads from some batches, without disturbances other than a person's place."""
+    augment = batches.augment
+    if augment is not None:
+        augment = replace(augment, noise_share=0.0, missing_share=0.0, mesh_share=0.0, size=0.0)
     plain = Batches(
         batches.data.folder,
         batches.data.split,
         batches.skeleton,
         size=batches.size,
+        seed=batches.seed,
+        augment=augment,
         shuffle=False,
         most=_STATISTICS * batches.size,
         window=batches.data.length,
+        device=batches.device,
     )
-    found = list(plain.epoch(0))
-    poses = [b.truth.pose for b in found]
+    poses, markers, sizes = [], [], []
+    for batch in plain.epoch(0):
+        seen = network.seen(batch.framed)
+        poses.append(moved(batch.truth.pose, batch.framed, seen))
+        markers.append(seen.markers.mean(dim=(0, 1)))
+        sizes.append(batch.truth.sizes)
     pose = Pose(
         torch.cat([p.root_rotation.flatten(0, 1) for p in poses]),
         torch.cat([p.root_position.flatten(0, 1) for p in poses]),
         torch.cat([p.joints.flatten(0, 1) for p in poses]),
     )
-    network.set_statistics(pose, torch.cat([b.truth.sizes for b in found]))
+    network.set_statistics(pose, torch.cat(sizes))
     if isinstance(network, BaseNetwork):
-        markers = torch.cat([b.framed.markers.flatten(0, 1) for b in found])
-        network.marker_mean.copy_(markers.mean(dim=0))
+        network.marker_mean.copy_(torch.stack(markers).mean(dim=0))
+
+
+def _optimiser(network: NeurIKNetwork, config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:
+    kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
+    return kind(
+        network.parameters(),
+        lr=config.rate,
+        weight_decay=config.weight_decay,
+        betas=(0.9, config.beta2),
+        fused=device.type == "cuda",
+    )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(folder, f"cannot be made ({error.strerror})", "choose another folder") from error
