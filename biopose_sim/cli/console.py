@@ -71,6 +71,13 @@ class Progress:
         self._text, self._since = text, time.monotonic()
         self._draw()
 
+    def tell(self, text: str) -> None:
+        """Print a line that stays."""
+        if self._thread is not None:
+            self._write(_CLEAR)
+        click.echo(text)
+        self._draw()
+
     def _tick(self) -> None:
         while not self._over.wait(_TICK):
             self._draw()

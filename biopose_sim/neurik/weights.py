@@ -1,4 +1,4 @@
-"""Trained networks on disk: ``weights.safetensors`` and a card that says what they are."""
+"""Trained networks on disk: ``weights.safetensors`` and cards that say what they are, for programs and people."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from biopose_sim.errors import InputError, near_matches
 from biopose_sim.io import atomic_write
 from biopose_sim.io.record import plain, sha256
 from biopose_sim.kinematics.model import OsimModel
+from biopose_sim.neurik.model_card import card_text
 from biopose_sim.neurik.network import NetworkConfig, NeurIKNetwork, make_network
 from biopose_sim.neurik.skeleton import Skeleton
 from biopose_sim.osim.markerset import keep_markers
 from biopose_sim.paths import default_model_path, models_dir
 
-WEIGHTS, CARD = "weights.safetensors", "card.json"
+WEIGHTS, CARD, README = "weights.safetensors", "card.json", "README.md"
 FORMAT = 1
 
 
 def save_network(folder: Path, network: NeurIKNetwork, about: Mapping[str, Any]) -> Path:
-    """Write weights and their card; the card comes last.
+    """Write weights and their cards; the one for programs comes last.
 
     Args:
         folder: made if it is not there.
@@ -45,7 +46,9 @@ def save_network(folder: Path, network: NeurIKNetwork, about: Mapping[str, Any])
         "parameters": sum(p.numel() for p in network.parameters()),
         **about,
     }
-    atomic_write(folder / CARD, json.dumps(plain(content), indent=2) + "\n")
+    content = plain(content)
+    atomic_write(folder / README, card_text(content))
+    atomic_write(folder / CARD, json.dumps(content, indent=2) + "\n")
     return folder
 
 

@@ -1,0 +1,46 @@
+"""``biopose train``: a NeurIK network on training shards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from biopose_sim.cli import options
+
+device = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute; auto takes a GPU if there is one.",
+)
+settings = click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value: --set network.window=32"
+)
+
+
+@click.command("train", short_help="Train a NeurIK network on shards.")
+@click.argument("config", metavar="CONFIG")
+@click.argument("data", type=options.PATH, metavar="DATA")
+@click.option("-o", "--output", type=options.PATH, required=True, metavar="OUT", help="Folder for the training.")
+@settings
+@click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Steps in all; else as the configuration says.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of weights, order and disturbances.")
+@device
+@options.threads
+def command(**wishes: Any) -> None:
+    """Train a network by CONFIG (paper, base, or a TOML file) on the shards in DATA.
+
+    Writes into OUT: weights/ with card.json and README.md at the end; checkpoint.pt, log.jsonl, config.toml and a
+    TensorBoard event file on the way. Stop it with Ctrl-C or kill it anywhere: the same command goes on from there and
+    ends with the same weights. Validations are printed, with the time of a step.
+
+    \b
+    biopose train base cmu/shards -o runs/base
+    biopose train base cmu/shards -o runs/short --set network.window=32 --steps 2000 --threads 2
+    biopose train paper cmu/shards -o runs/paper --device cuda
+    """
+    from biopose_sim.cli.training import Wishes, train_network
+
+    train_network(Wishes(**wishes))
