@@ -48,7 +48,7 @@ def command(
     """
     from biopose_sim.cli.console import Progress, print_table
     from biopose_sim.cli.training import prepare, wanted
-    from biopose_sim.neurik.ablations import METRICS, PAPER, PAPER_NOTE, make_rows, run_table
+    from biopose_sim.neurik.ablations import METRICS, PAPER_NOTE, make_rows, paper_rows, run_table
     from biopose_sim.neurik.config import load_config
 
     rows = make_rows(table, wanted(load_config(config, settings), steps, seed), load_config("paper"))
@@ -60,9 +60,7 @@ def command(
         [r["name"], *(f"{r[name]:.2f}" for name in METRICS), f"{r['parameters']:,}", f"{r['seconds'] / 60:.1f}"]
         for r in found
     ]
-    lines += [
-        [f"BioPose, {name} *", *(f"{figure:.2f}" for figure in figures), "", ""] for name, figures in PAPER.items()
-    ]
+    lines += [[f"{r['name']} *", *(f"{r[name]:.2f}" for name in METRICS), "", ""] for r in paper_rows()]
     click.echo()
     print_table(head, lines)
     click.echo(f"\n* {PAPER_NOTE}\n{output / table}.md, .csv, .json")

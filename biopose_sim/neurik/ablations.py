@@ -13,6 +13,7 @@ from biopose_sim.io.record import plain, sha256, versions
 from biopose_sim.neurik.config import TrainConfig
 from biopose_sim.neurik.evaluate import by, evaluate, network_method
 from biopose_sim.neurik.model_card import machine, rate_of
+from biopose_sim.neurik.paper import NOTE, PUBLISHED
 from biopose_sim.neurik.predict import Predictor
 from biopose_sim.neurik.train import Trainer
 from ik_pipeline.shards import ShardData
@@ -22,14 +23,9 @@ TABLES = ("losses", "output", "window", "changes")
 WINDOWS = (16, 32, 64, 128)
 RESULT = "result.json"
 METRICS = {"MAE_angle": "deg", "MPBLPE": "mm", "MAE_body": "mm"}
-# BioPose, Table 2, the method with refinement by 2D key points: MAE_angle, MPBLPE, MAE_body by data set. Of the
-# appendix's tables no figures are known here.
-PAPER = {
-    "BML-MoVi": (2.84, 25.76, 3.97),
-    "BEDLAM": (3.14, 26.54, 4.28),
-    "OpenCap": (3.19, 26.34, 4.87),
-}
-PAPER_NOTE = "BioPose, Table 2, from video (MQ-HMR + NeurIK with 2D refinement): measured on other data"
+# The paper's figures: of its appendix's tables none are known here.
+PAPER = [p for p in PUBLISHED if p.method == "MQ-HMR + NeurIK with 2D refinement"]
+PAPER_NOTE = f"BioPose, Table 2, {PAPER[0].method}: {NOTE}"
 Tell = Callable[[str], None]
 
 
@@ -105,11 +101,11 @@ def _changes(config: TrainConfig, paper: TrainConfig) -> list[tuple[str, TrainCo
     still = replace(now.augment, turn=config.augment.turn, translation=config.augment.translation)
     changes: list[tuple[str, dict[str, Any]]] = [
         ("heading taken off", {"network": replace(now.network, frame=network.frame), "augment": still}),
-        ("base encoder", {"network": replace(network, refinements=0)}),
+        ("base encoder", {"network": replace(network, refinements=0) if network.kind == "base" else network}),
     ]
     changes += [
         (f"{n} correction{'s' if n > 1 else ''}", {"network": replace(network, refinements=n)})
-        for n in range(1, network.refinements + 1)
+        for n in range(1, network.refinements + 1 if network.kind == "base" else 0)
     ]
     changes += [("weights of the losses", {"losses": config.losses}), ("mesh errors", {"augment": config.augment})]
     for name, change in changes:
@@ -204,11 +200,16 @@ def _do(row: Row, shards: Path, folder: Path, trials: int | None, device: str, p
     }
 
 
+def paper_rows() -> list[dict[str, Any]]:
+    """Return the paper's figures as rows of a table."""
+    return [dict(zip(("name", *METRICS), (f"BioPose, {p.dataset}", p.angle, p.landmarks, p.body))) for p in PAPER]
+
+
 def write_table(
     path: Path, table: str, found: Sequence[Mapping[str, Any]], config: TrainConfig, trials: int | None
 ) -> None:
     """Write a table beside its folder as ``.csv``, ``.json`` and ``.md``, the paper's figures below ours."""
-    paper = [dict(zip(("name", *METRICS), (f"BioPose, {name}", *figures))) for name, figures in PAPER.items()]
+    paper = paper_rows()
     keys = ["name", *METRICS, "frames", "parameters", "seconds"]
     lines = [",".join([*keys, "note"])]
     lines += [",".join(_cell(row.get(key, "")) for key in keys) + "," for row in found]
