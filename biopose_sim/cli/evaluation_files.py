@@ -111,7 +111,9 @@ def tell(content: Mapping[str, Any]) -> None:
     rows = []
     for method in content["methods"]:
         numbers = (_number(method[key], 2) for key in ("mae_angle", "mpblpe", "mae_body", "orientation"))
-        rows.append((method["label"], *numbers, f"{method['frames']:,}", _number(method["frames_per_second"], 0)))
+        speed = method["frames_per_second"]
+        digits = 0 if speed is None or speed >= 10.0 else 1
+        rows.append((method["label"], *numbers, f"{method['frames']:,}", _number(speed, digits)))
     print_table(head, rows)
     click.echo(f"\n{content['paper']['note'].capitalize()}:")
     shown = [

@@ -16,7 +16,7 @@ from biopose_sim.errors import InputError
 from biopose_sim.io import Trial
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.neurik.metrics import Scores, together
-from biopose_sim.neurik.predict import Predictor
+from biopose_sim.neurik.predict import FEWEST_MARKERS, Predictor
 from biopose_sim.neurik.scoring import score
 from ik_pipeline.shards import ShardData
 
@@ -87,7 +87,10 @@ def network_method(predictor: Predictor, names: Sequence[str] | None = None) -> 
         found = predictor.motions(given, rates)
         sizes = torch.cat([windows for _, windows in found]).mean(dim=0)
         scales = predictor.skeleton.scales(sizes).double().numpy()
-        return [q.double().numpy() for q, _ in found], scales
+        coordinates = [q.double().numpy() for q, _ in found]
+        if not (np.isfinite(scales).all() and all(np.isfinite(q).all() for q in coordinates)):
+            raise InputError("the network", "gives no numbers", "its weights are damaged: get them anew")
+        return coordinates, scales
 
     return solve
 
@@ -132,7 +135,7 @@ def evaluate(
         progress: is told what is being done.
 
     Raises:
-        InputError: the split has no trial, or one without a single marker.
+        InputError: the split has no trial, or a trial has no frame with ten markers.
     """
     chosen = choose_persons(data, most_persons, most_trials)
     found: list[TrialScores] = []
@@ -191,9 +194,9 @@ def _seen(data: ShardData, rows: Sequence[int], rates: Sequence[float], disturb:
     """What a method sees of the trials."""
     for row, rate in zip(rows, rates):
         markers = np.array(data.trial(row)["markers"], dtype=np.float32)
-        if not np.isfinite(markers).any():
+        if np.isfinite(markers).all(axis=2).sum(axis=1).max(initial=0) < FEWEST_MARKERS:
             entry = data.trials[row]
-            problem = f"trial {entry['name']} of {entry['person']} has no marker in any frame"
+            problem = f"trial {entry['name']} of {entry['person']} has no frame with ten markers"
             raise InputError(data.folder / data.split, problem, "write the shards again without it")
         yield markers if disturb is None else disturb(markers, rate, row)
 

@@ -23,19 +23,23 @@ _DIGITS = {
 }
 _HEADS = {
     "mae_angle": "MAE_angle [deg]",
-    "mae_angle_determined": "… of determined angles [deg]",
+    "mae_angle_determined": "MAE_angle, determined [deg]",
     "orientation": "Segment orientation [deg]",
     "mpblpe": "MPBLPE [mm]",
     "mae_body": "MAE_body [mm]",
     "beyond": "Most beyond a range [deg]",
 }
 _SHORT = ("mae_angle", "orientation", "mpblpe", "mae_body")
+_STYLE = """<style>
+main { max-width: 1180px; } th { white-space: normal; min-width: 4.5em; } th.name { min-width: 6em; }
+td.name { white-space: nowrap; } td.name:nth-child(4) { white-space: normal; }
+</style>"""
 _COORDINATES = "Bars: the first method; marks: the others, at the axis' end with their number where they are beyond it"
 _EXPLAINED = (
     "MAE_angle: mean absolute difference of angles, the short way round, first over all frames of a coordinate, then "
     "over the coordinates that are angles, neither locked nor dependent, and were solved for in the truth; tilt, list "
     "and rotation of the pelvis are among them.",
-    "Of determined angles: the same, over the coordinates that the markers of the trial determine.",
+    "Determined: the same, over the coordinates that the markers of the trial determine.",
     "Segment orientation: mean angle by which predicted segments are turned against the true ones in ground, over all "
     "segments with markers. Near a gimbal lock of pelvis or shoulder two angles can be far off while the segment is "
     "not: MAE_angle shows it, this does not. Errors of a limb add up along it.",
@@ -63,6 +67,7 @@ def write_evaluation(path: str | Path, content: Mapping[str, Any]) -> Path:
     methods = content["methods"]
     title = f"Evaluation: {content['weights']['name']}"
     parts = [
+        Html(_STYLE),
         element("h1", title),
         element("p", _subtitle(content), css="soft"),
         _cards(methods[0]),
@@ -222,7 +227,7 @@ def _cell(of: Mapping[str, Any], key: str) -> str:
 
 def _speed(method: Mapping[str, Any]) -> str:
     speed = method["frames_per_second"]
-    return DASH if speed is None else f"{speed:,.0f}"
+    return DASH if speed is None else f"{speed:,.{0 if speed >= 10.0 else 1}f}"
 
 
 def _text(value: float | None, digits: int) -> str:

@@ -69,7 +69,7 @@ def plot_persons(methods: Sequence[Method]) -> Figure:
                     continue
                 colour = colours([m["name"] for m in methods])[methods[row]["name"]]
                 away = random.uniform(-0.24, 0.24, own.size)
-                axes.scatter(own, row + away, s=7, color=colour, alpha=0.5, linewidths=0, zorder=3)
+                axes.scatter(own, row + away, s=11, color=colour, alpha=0.6, linewidths=0, zorder=3)
                 low, middle, high = np.percentile(own, [25, 50, 75])
                 axes.plot([low, high], [row, row], color=style.INK, lw=1.2, zorder=4)
                 axes.plot([middle] * 2, [row - 0.33, row + 0.33], color=style.INK, lw=1.6, zorder=4)
@@ -153,10 +153,10 @@ def _bars_and_marks(
     for k, (method, own) in enumerate(zip(methods, values)):
         colour, numbers = tints[method["name"]], np.array(own, dtype=float)
         if k == 0:
-            axes.barh(rows, np.nan_to_num(numbers), height=0.7, color=colour, alpha=0.75)
-            continue
-        mark = _MARKS[k % len(_MARKS)]
-        axes.scatter(np.minimum(numbers, most), rows, s=18, color=colour, marker=mark, zorder=4, linewidths=0)
+            axes.barh(rows, np.nan_to_num(numbers), height=0.7, color=colour, alpha=0.55)
+        else:
+            mark = _MARKS[k % len(_MARKS)]
+            axes.scatter(np.minimum(numbers, most), rows, s=18, color=colour, marker=mark, zorder=4, linewidths=0)
         for row in np.flatnonzero(numbers > most):
             text = f"{numbers[row]:.0f} "
             axes.annotate(text, (most, row), (-3, 0), textcoords="offset points", ha="right", va="center", fontsize=6.5)
