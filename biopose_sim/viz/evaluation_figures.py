@@ -118,9 +118,11 @@ def plot_robustness(rows: Sequence[Mapping[str, Any]]) -> Figure:
                     line = {r["level"]: _number(r[key]) for r in (*clean, *own) if r["method"] == name}
                     levels = sorted(line)
                     axes.plot(levels, [line[level] for level in levels], color=tints[name], marker=mark, ms=4, lw=1.6)
-                axes.set_ylim(bottom=0.0)
-                axes.set_xlim(left=0.0)
             grid[1, column].set_xlabel(label)
+        # Only now, for limits that are set are not widened by what is drawn later.
+        for axes in grid.flat:
+            axes.set_ylim(bottom=0.0)
+            axes.set_xlim(left=0.0)
         grid[0, 0].set_ylabel("MAE_angle [deg]")
         grid[1, 0].set_ylabel("MPBLPE [mm]")
         handles = [
@@ -157,9 +159,10 @@ def _bars_and_marks(
         else:
             mark = _MARKS[k % len(_MARKS)]
             axes.scatter(np.minimum(numbers, most), rows, s=18, color=colour, marker=mark, zorder=4, linewidths=0)
-        for row in np.flatnonzero(numbers > most):
-            text = f"{numbers[row]:.0f} "
-            axes.annotate(text, (most, row), (-3, 0), textcoords="offset points", ha="right", va="center", fontsize=6.5)
+    for row, of_row in enumerate(np.array(values, dtype=float).reshape(len(values), -1).T):
+        if beyond := [f"{value:.0f}" for value in of_row if value > most]:
+            style_of: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "center", "fontsize": 6.5}
+            axes.annotate(", ".join(beyond), (most, row), (-5, 0), zorder=5, **style_of)
     axes.set_xlim(0.0, 1.03 * most)
     axes.set_yticks(rows, list(names), fontsize=7.5)
     axes.set_ylim(max(len(names), 1) - 0.4, -0.6)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import shard_runs as runs
@@ -165,11 +163,7 @@ def test_splits_without_trials_and_trials_without_markers_are_refused(tmp_path):
     model = load_model(folder)
     with pytest.raises(InputError, match="its split 'val' has no trials"):
         evaluate(ShardData(folder, "val"), model, lambda m, r: ([], None))
-    path = folder / "test" / "markers.npy"
-    markers = np.load(path)
-    markers[:] = np.nan
-    np.save(path, markers)
-    card = json.loads((folder / "card.json").read_text())
-    assert card["files"]["test/markers.npy"]["bytes"] == path.stat().st_size
+    # In place, so that the file stays as large as the card says.
+    np.load(folder / "test" / "markers.npy", mmap_mode="r+")[:] = np.nan
     with pytest.raises(InputError, match="trial take0 of 03_0 has no frame with ten markers"):
         evaluate(ShardData(folder, "test"), model, lambda m, r: ([], None))

@@ -105,3 +105,10 @@ def test_methods_have_colours_of_their_own():
     names = ["network", "network + refine", "fit", "opensim", "mean", "D3KE", "OpenCap"]
     assert len(set(figures.colours(names).values())) == len(names)
     assert figures.colours(["fit"])["fit"] == figures.colours(names)["fit"]
+
+
+def test_all_curves_are_inside_their_panels(content):
+    for axes in figures.plot_robustness(content["robustness"]).axes:
+        most = max(max(line.get_ydata()) for line in axes.lines)
+        assert axes.get_ylim()[0] == 0.0
+        assert axes.get_ylim()[1] >= most
