@@ -29,6 +29,7 @@ COMMANDS = {
     "info": "biopose_sim.cli.info",
     "model": "biopose_sim.cli.model",
     "markers": "biopose_sim.cli.markers",
+    "body": "biopose_sim.cli.body",
     "bench": "biopose_sim.cli.bench",
 }
 
