@@ -8,13 +8,28 @@ import click
 
 from biopose_sim.cli import options
 
+# Of 'biopose predict' and 'biopose demo': "neurik" where weights are shipped, else "fit".
+DEFAULT_ENGINE = "fit"
+
 
 @click.command("predict", short_help="Body meshes (AMASS, video tools, BVH, ...) to a scaled .osim and .mot files.")
 @click.argument("sequences", nargs=-1, type=options.PATH, required=True, metavar="SEQ...")
 @click.option("-o", "--output", type=options.PATH, required=True, metavar="FOLDER", help="Folder for the results.")
 @click.option(
-    "--engine", type=click.Choice(["fit"]), default="fit", show_default=True, help="How markers become angles."
+    "--engine",
+    type=click.Choice(["neurik", "fit"]),
+    default=DEFAULT_ENGINE,
+    show_default=True,
+    help="How markers become angles: by a trained network, or fitted.",
 )
+@click.option(
+    "--weights",
+    type=options.PATH,
+    metavar="WHICH",
+    help="neurik: name or folder of trained weights, by default those that are shipped. fit: marker weights, a file "
+    "of lines 'marker,weight' or an IKTaskSet (.xml).",
+)
+@click.option("--refine", is_flag=True, help="neurik: fit markers and motion from what the network says.")
 @click.option("--fps", type=click.FloatRange(min=0.0, min_open=True), metavar="HZ", help="Frame rate of the sequence.")
 @click.option("--track", metavar="KEY", help="Whom to take where there are several people.")
 @click.option("--action", metavar="NAME", help="Which action of a file that holds several (BML-MoVi).")
@@ -52,7 +67,6 @@ from biopose_sim.cli import options
     "--mass", type=click.FloatRange(min=0.0, min_open=True), metavar="KG", help="Of the person; else from the volume."
 )
 @click.option("--symmetric/--no-symmetric", default=True, show_default=True, help="Both sides share their size.")
-@options.weights
 @options.smoothness
 @options.prior
 @options.continuity
@@ -61,16 +75,18 @@ from biopose_sim.cli import options
 @options.model_markers
 @options.report
 def command(**wishes: Any) -> None:
-    """Fit the OpenSim model to the body mesh of a person, over all SEQs together.
+    """Bring the OpenSim model to the body mesh of a person, over all SEQs together.
 
     SEQ: AMASS, BEDLAM, BML-MoVi, WHAM, PHALP (4D-Humans), GVHMR, SMPLest-X, vertices or our own file (.npz),
-    or a skeleton's motion (.bvh). 142 virtual markers on the mesh are fitted. Writes the scaled model (.osim), a
+    or a skeleton's motion (.bvh), of which 142 virtual markers on the mesh are taken; with the engine neurik also
+    recordings of markers by their names (.trc, .c3d). Writes the scaled model (.osim), a
     motion (.mot) and the markers (.trc) per SEQ, pictures, report.html and manifest.json into FOLDER.
 
     \b
     biopose predict walk_stageii.npz --body-models ~/body_models -o subject01
     biopose predict wham_output.pkl --track 0 --fps 30 -o video01
     biopose predict walk.bvh --sex female --stature 1.68 -o person
+    biopose predict walk.trc --engine neurik --refine -o person
     """
     from biopose_sim.cli.predicting import Wishes, predict_person, tell_prediction
 

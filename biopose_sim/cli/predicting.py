@@ -14,9 +14,10 @@ import numpy as np
 from biopose_sim.bodies.markers import virtual_markers
 from biopose_sim.bodies.virtual import read_virtual_markers
 from biopose_sim.cli import inputs
-from biopose_sim.cli.bodies import BVH, Reading, Recorded, parse_upright, read_person
+from biopose_sim.cli.bodies import BVH, MARKER_FILES, Reading, Recorded, parse_upright, read_person
 from biopose_sim.cli.console import Progress
 from biopose_sim.cli.folder import ResultFolder
+from biopose_sim.cli.learned import LEARNED, learned_person
 from biopose_sim.cli.manifest import rms
 from biopose_sim.cli.person import Page, Paper, Person, Run, fitted_person, tell, with_range_notices, write_person
 from biopose_sim.errors import InputError
@@ -36,8 +37,10 @@ PERSON = "person"
 _MOST_PICTURES = 6
 _FEWEST_MARKERS = 10
 _MOMENTS = 5
-# Markers of a body that the model can follow lie within this of the model's, root mean square [mm].
-_FAR = 20.0
+# Markers of a body that the model can follow lie within this of the model's, root mean square [mm]: those of a model
+# whose markers were fitted, and those of one whose markers lie where scaling puts them.
+_FAR, _FAR_UNFITTED = 20.0, 35.0
+_OF_BODIES = ("fps", "track", "action", "upright", "gender", "body_models", "sex", "stature")
 # A person whose markers stray less than this from their mean place stands still [m].
 _STILL = 0.01
 
@@ -49,6 +52,7 @@ class Wishes(inputs.SolverWishes):
     sequences: Sequence[Path]
     output: Path
     engine: str = "fit"
+    refine: bool = False
     fps: float | None = None
     track: str | None = None
     action: str | None = None
@@ -67,6 +71,8 @@ class Wishes(inputs.SolverWishes):
     def check(self) -> None:
         """Complain of what contradicts itself."""
         super().check()
+        self._check_engine()
+        self._check_markers()
         is_bvh = [path.suffix.lower() == BVH for path in self.sequences]
         if (self.sex or self.stature) and not all(is_bvh):
             raise click.UsageError("--sex and --stature are of BVH files, which have no body; others bring their own")
@@ -75,6 +81,40 @@ class Wishes(inputs.SolverWishes):
         given += ["--frame"] if self.frame != "auto" else []
         if given and any(is_bvh):
             raise click.UsageError(f"{', '.join(given)}: BVH files have one person, upright, without a gender")
+
+    def _check_engine(self) -> None:
+        """Options of the engine that was not chosen have no meaning."""
+        if self.engine != LEARNED:
+            if self.refine:
+                raise click.UsageError(f"--refine polishes what a network says: give --engine {LEARNED}")
+            return
+        of_fit = {
+            "--model": self.model is not None,
+            "--smoothness": self.smoothness != 0.0,
+            "--prior": self.prior != 0.0,
+            "--continuity": self.continuity is not None,
+            "--free": bool(self.free),
+            "--threads": self.threads != 0,
+            "--no-symmetric": not self.symmetric,
+        }
+        if given := [name for name, is_given in of_fit.items() if is_given]:
+            raise click.UsageError(f"{', '.join(given)}: of the fit alone; give --engine fit, or leave it away")
+
+    def _check_markers(self) -> None:
+        """Recordings of markers bring everything but the mass."""
+        if self.engine != LEARNED or not self.of_markers:
+            return
+        if not all(path.suffix.lower() in MARKER_FILES for path in self.sequences):
+            raise click.UsageError("give recordings of markers or bodies, not both: of bodies, more is known")
+        given = [f"--{name.replace('_', '-')}" for name in _OF_BODIES if getattr(self, name) is not None]
+        given += ["--frame"] if self.frame != "auto" else []
+        if given:
+            raise click.UsageError(f"{', '.join(given)}: of body motions; recordings of markers have none")
+
+    @property
+    def of_markers(self) -> bool:
+        """Whether markers were recorded, not a body."""
+        return any(path.suffix.lower() in MARKER_FILES for path in self.sequences)
 
     @property
     def reading(self) -> Reading:
@@ -106,23 +146,34 @@ def predict_person(wishes: Wishes) -> Prediction:
     reading = wishes.reading
     with Progress() as progress, ResultFolder(wishes.output) as folder:
         progress("reading")
-        recorded = read_person(wishes.sequences, reading, wishes.body_models)
-        progress("placing markers on the body")
-        trials = [virtual_markers(sequence, body=recorded.body) for sequence in recorded.sequences]
-        model, path, config = model_and_config(wishes.model, wishes.applied(IKConfig()), wishes.symmetric)
-        progress(f"fitting {len(trials)} sequences, {sum(trial.n_frames for trial in trials)} frames")
-        mass = recorded.mass if wishes.mass is None else wishes.mass
-        person = with_range_notices(fitted_person(model, trials, config, mass))
-        person = replace(person, warnings=(*person.warnings, *_far_off(person)))
-        said = assumptions_of(recorded, wishes.mass)
+        recorded, trials = _read(wishes, reading, progress)
+        n_frames = sum(trial.n_frames for trial in trials)
+        known_mass = None if recorded is None else recorded.mass
+        mass = known_mass if wishes.mass is None else wishes.mass
+        path, ik, sources = default_model_path(), IKConfig(), [*wishes.sequences]
+        if wishes.engine == LEARNED:
+            progress(f"NeurIK sees {len(trials)} sequences, {n_frames} frames")
+            person, network = learned_person(trials, wishes.weights, wishes.refine, mass)
+            sources += network.files
+            how = network.lines(wishes.refine)
+        else:
+            model, path, config = model_and_config(wishes.model, wishes.applied(IKConfig()), wishes.symmetric)
+            progress(f"fitting {len(trials)} sequences, {n_frames} frames")
+            person = fitted_person(model, trials, config, mass)
+            ik, how = config.ik, ()
+            sources += wishes.files
+        person = with_range_notices(person)
+        far = _FAR_UNFITTED if wishes.engine == LEARNED and not wishes.refine else _FAR
+        person = replace(person, warnings=(*person.warnings, *_far_off(person, far)))
+        said = assumptions_of(recorded, wishes.mass, how)
         progress("writing")
         for trial in trials:
             write_trc(folder.file(f"{trial.name}.trc"), trial)
         paper = Paper(
             command="predict",
-            inputs=[path for path in [*wishes.sequences, *wishes.files] if path.is_file()],
+            inputs=[source for source in sources if source.is_file()],
             model=path,
-            ik=config.ik,
+            ik=ik,
             started=start,
             symmetric=wishes.symmetric,
             model_markers=wishes.model_markers,
@@ -131,6 +182,15 @@ def predict_person(wishes: Wishes) -> Prediction:
         )
         write_person(folder, person, trials, paper)
     return Prediction(Run(person, folder.files, time.perf_counter() - start), said)
+
+
+def _read(wishes: Wishes, reading: Reading, progress: Progress) -> tuple[Recorded | None, list[Trial]]:
+    """The body motions, where there are bodies, and their markers."""
+    if wishes.engine == LEARNED and wishes.of_markers:
+        return None, inputs.load_trials(wishes.sequences)
+    recorded = read_person(wishes.sequences, reading, wishes.body_models)
+    progress("placing markers on the body")
+    return recorded, [virtual_markers(sequence, body=recorded.body) for sequence in recorded.sequences]
 
 
 def tell_prediction(prediction: Prediction) -> None:
@@ -155,8 +215,19 @@ def model_and_config(path: Path | None, ik: IKConfig, symmetric: bool = True) ->
     return model, source, replace(virtual_fit_config(markers, ik), symmetric=symmetric)
 
 
-def assumptions_of(recorded: Recorded, mass: float | None) -> dict[str, tuple[str, ...]]:
-    """What was taken for granted, by sequence and of the person."""
+def assumptions_of(
+    recorded: Recorded | None, mass: float | None, how: Sequence[str] = ()
+) -> dict[str, tuple[str, ...]]:
+    """What was taken for granted, by sequence and of the person.
+
+    Args:
+        recorded: the bodies; None where markers were recorded.
+        mass: that was given [kg].
+        how: further sentences of the person.
+    """
+    if recorded is None:
+        lines = ["Recordings of markers: they are taken to lie where the virtual markers of their names do."]
+        return {PERSON: (*lines, _mass_line(None, mass), *how)}
     said = {sequence.name: sequence.assumptions for sequence in recorded.sequences}
     first = recorded.sequences[0]
     body = f"The body is '{first.body}'" + (f", {first.gender}" if first.body != "anny" else "")
@@ -165,22 +236,24 @@ def assumptions_of(recorded: Recorded, mass: float | None) -> dict[str, tuple[st
     lines = [f"{body}; 142 virtual markers lie on it."]
     if first.body == "mesh" and len(recorded.sequences) > 1:
         lines.append("The meshes are taken to be of one person.")
+    return {**said, PERSON: (*lines, _mass_line(recorded, mass), *how)}
+
+
+def _mass_line(recorded: Recorded | None, mass: float | None) -> str:
     if mass is not None:
-        lines.append(f"The mass, {mass:.1f} kg, was given.")
-    elif recorded.mass is not None and recorded.volume is not None:
+        return f"The mass, {mass:.1f} kg, was given."
+    if recorded is not None and recorded.mass is not None and recorded.volume is not None:
         litres = 1e3 * recorded.volume
-        lines.append(f"The mass, {recorded.mass:.1f} kg, is the body's volume, {litres:.1f} l, times 985 kg/m3.")
-    else:
-        lines.append("The mass is that of the unscaled model: the volume of the body is not known (--mass gives it).")
-    return {**said, PERSON: tuple(lines)}
+        return f"The mass, {recorded.mass:.1f} kg, is the body's volume, {litres:.1f} l, times 985 kg/m3."
+    return "The mass is that of the unscaled model: the volume of the body is not known (--mass gives it)."
 
 
-def _far_off(person: Person) -> list[str]:
+def _far_off(person: Person, most: float) -> list[str]:
     """Warnings of sequences that the model cannot follow."""
     found = [(result.name, 1e3 * rms(result.marker_errors)) for result in person.results]
     hint = "is it an adult's body, upright, in metres?"
     return [
-        f"{name}: the mesh is {far:.0f} mm (RMS) from the model's markers: {hint}" for name, far in found if far > _FAR
+        f"{name}: the mesh is {far:.0f} mm (RMS) from the model's markers: {hint}" for name, far in found if far > most
     ]
 
 
@@ -195,14 +268,14 @@ def lines_of(assumptions: Mapping[str, Sequence[str]]) -> list[str]:
 def _page(
     folder: ResultFolder,
     person: Person,
-    recorded: Recorded,
+    recorded: Recorded | None,
     trials: Sequence[Trial],
     said: Mapping[str, Sequence[str]],
 ) -> Page:
     from biopose_sim.viz.report import Section
 
-    pictures = body_section(folder, person, recorded, trials)
-    return Page(sections=(Section("What was taken for granted", points=tuple(lines_of(said))), pictures))
+    granted = Section("What was taken for granted", points=tuple(lines_of(said)))
+    return Page(sections=(granted, *([] if recorded is None else [body_section(folder, person, recorded, trials)])))
 
 
 def body_section(

@@ -46,7 +46,7 @@ def result(files, tmp_path_factory):
     from biopose_sim.cli.main import run
 
     folder = tmp_path_factory.mktemp("predict") / "subject"
-    words = ["predict", files / "static.npz", files / "walk.npz", "-o", folder]
+    words = ["predict", "--engine", "fit", files / "static.npz", files / "walk.npz", "-o", folder]
     assert run([str(word) for word in words]) == 0
     return folder
 
@@ -85,7 +85,7 @@ def test_bvh_of_a_person_of_given_sex_and_stature(biopose, tmp_path):
     model = bp.OsimModel.from_file(default_model_path())
     motion = synthetic.motion_as_bvh(model, synthetic.gait_coordinates(model, 0.3, 50.0), 50.0)
     (tmp_path / "walk.bvh").write_text(bvh_text(motion))
-    words = ("predict", tmp_path / "walk.bvh", "-o", tmp_path / "out", "--no-report", "--mass", 61)
+    words = ("predict", "--engine", "fit", tmp_path / "walk.bvh", "-o", tmp_path / "out", "--no-report", "--mass", 61)
     answer = biopose(*words, "--sex", "female", "--stature", 1.7)
     assert answer.code == 0, answer.err
     assert "female, 1.70 m tall" in answer.out
@@ -122,7 +122,7 @@ def test_frames_without_the_person_are_bridged(biopose, body, tmp_path):
     seen = np.ones(len(walk.time), dtype=bool)
     seen[20:26] = False
     save_sequence(replace(walk, seen=seen), tmp_path / "walk.npz")
-    answer = biopose("predict", tmp_path / "walk.npz", "-o", tmp_path / "out", "--no-report")
+    answer = biopose("predict", "--engine", "fit", tmp_path / "walk.npz", "-o", tmp_path / "out", "--no-report")
     assert answer.code == 0, answer.err
     motion = bp.io.read_mot(tmp_path / "out" / "walk.mot")
     assert len(motion.time) == len(walk.time)
@@ -136,13 +136,23 @@ def test_a_body_that_the_model_cannot_follow_is_said(biopose, body, tmp_path):
     frames = np.arange(0, 60, 12)
     vertices = mesh(body_for(walk), walk, frames) @ walk.to_ground.T * [1.0, 1.0, -1.0]
     np.savez(tmp_path / "mirrored.npz", vertices=vertices, fps=10.0)
-    answer = biopose("predict", tmp_path / "mirrored.npz", "-o", tmp_path / "out", "--no-report")
+    answer = biopose("predict", "--engine", "fit", tmp_path / "mirrored.npz", "-o", tmp_path / "out", "--no-report")
     assert answer.code == 0, answer.err
     assert "from the model's markers: is it an adult's body" in answer.err
 
 
 def test_a_model_that_was_fitted_before_fits_again(biopose, files, result, tmp_path):
-    words = ("predict", files / "walk.npz", "--model", result / MODEL, "-o", tmp_path / "out", "--no-report")
+    words = (
+        "predict",
+        "--engine",
+        "fit",
+        files / "walk.npz",
+        "--model",
+        result / MODEL,
+        "-o",
+        tmp_path / "out",
+        "--no-report",
+    )
     answer = biopose(*words, "--threads", 1)
     assert answer.code == 0, answer.err
     scales = json.loads((tmp_path / "out" / "manifest.json").read_text())["scaling"]["scales"]
@@ -153,7 +163,7 @@ def test_a_model_that_was_fitted_before_fits_again(biopose, files, result, tmp_p
 def test_two_bodies_are_refused(biopose, files, body, tmp_path):
     other = replace(body.sequences[1], shape=sample_adults(1, 9, "female")[0])
     path, out = save_sequence(other, tmp_path / "other.npz"), tmp_path / "out"
-    answer = biopose("predict", files / "static.npz", path, "-o", out)
+    answer = biopose("predict", "--engine", "fit", files / "static.npz", path, "-o", out)
     assert_refused(answer, out, "other.npz", "shape values differ", "'static.npz' is of another body")
 
 
@@ -162,10 +172,17 @@ def test_body_model_file_that_is_missing(biopose, tmp_path):
     np.savez(tmp_path / "amass.npz", gender="female", mocap_framerate=120.0, **arrays)
     np.savez(tmp_path / "strange.npz", gender="none", mocap_framerate=120.0, **arrays)
     out = tmp_path / "out"
-    answer = biopose("predict", tmp_path / "amass.npz", "-o", out, "--body-models", tmp_path / "models")
+    answer = biopose(
+        "predict", "--engine", "fit", tmp_path / "amass.npz", "-o", out, "--body-models", tmp_path / "models"
+    )
     where = (str(tmp_path / "models"), "https://mano.is.tue.mpg.de", "--body-models")
     assert_refused(answer, out, "SMPLH_FEMALE", *where)
-    assert_refused(biopose("predict", tmp_path / "strange.npz", "-o", out), out, "gender", "female, male or neutral")
+    assert_refused(
+        biopose("predict", "--engine", "fit", tmp_path / "strange.npz", "-o", out),
+        out,
+        "gender",
+        "female, male or neutral",
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,26 +198,30 @@ def test_body_model_file_that_is_missing(biopose, tmp_path):
     ],
 )
 def test_wishes_that_cannot_be(biopose, files, tmp_path, more, words):
-    answer = biopose("predict", files / "walk.npz", "-o", tmp_path / "out", *more)
+    answer = biopose("predict", "--engine", "fit", files / "walk.npz", "-o", tmp_path / "out", *more)
     assert_refused(answer, tmp_path / "out", *words)
 
 
 def test_what_a_bvh_file_cannot_have(biopose, tmp_path):
     (tmp_path / "walk.bvh").write_text("HIERARCHY")
-    answer = biopose("predict", tmp_path / "walk.bvh", "-o", tmp_path / "out", "--track", "1", "--frame", "camera")
+    answer = biopose(
+        "predict", "--engine", "fit", tmp_path / "walk.bvh", "-o", tmp_path / "out", "--track", "1", "--frame", "camera"
+    )
     assert_refused(answer, tmp_path / "out", "--track, --frame", "one person")
 
 
 def test_files_that_cannot_be(biopose, files, test_data, tmp_path):
     out = tmp_path / "out"
     (tmp_path / "walk.trc").write_text("")
-    assert_refused(biopose("predict", tmp_path / "walk.trc", "-o", out), out, "'biopose fit'")
-    assert_refused(biopose("predict", tmp_path / "no.npz", "-o", out), out, "no.npz", "cannot be opened")
+    assert_refused(biopose("predict", "--engine", "fit", tmp_path / "walk.trc", "-o", out), out, "'biopose fit'")
+    assert_refused(
+        biopose("predict", "--engine", "fit", tmp_path / "no.npz", "-o", out), out, "no.npz", "cannot be opened"
+    )
     model = test_data / "models" / "gait2354_simbody.osim"
-    answer = biopose("predict", files / "walk.npz", "--model", model, "-o", out)
+    answer = biopose("predict", "--engine", "fit", files / "walk.npz", "--model", model, "-o", out)
     assert_refused(answer, out, "0 of the virtual markers' names")
     np.savez(tmp_path / "mesh.npz", vertices=np.random.default_rng(0).uniform(0, 1.7, (4, 13718, 3)))
-    assert_refused(biopose("predict", tmp_path / "mesh.npz", "-o", out), out, "frame rate", "--fps")
+    assert_refused(biopose("predict", "--engine", "fit", tmp_path / "mesh.npz", "-o", out), out, "frame rate", "--fps")
 
 
 def test_upright_as_words_and_angles():
