@@ -1,148 +1,246 @@
-"""Kill runs over a data set at random moments, resume them, and compare with an undisturbed run.
+"""Kill runs over a data set at random moments, fill their disk, damage their data: results must stay the same.
 
-    biopose bench faults --data ../shared/data/cmu_bvh --kills 20
+    biopose bench faults
+    biopose bench faults --only large --large-kills 6
 
-Each kill goes to the main process (SIGKILL, SIGTERM, SIGINT), to a worker, to both, or, with --engine opensim, to the
-OpenSim of a worker (SIGSEGV). Then the same command runs again with --resume, and is killed again, until it ends by
-itself; the next kill begins a new run. Every run that ends must hold the same files.
+Kills go to the main process, to a worker, to the OpenSim of a worker, or to all together (WAYS, faults_runs.py). After
+each the same command runs again with --resume and is killed again, until it ends by itself; the next kill begins a new
+run. Every run that ends must hold the same files as an undisturbed one, name each bad file once, and leave no process
+and no temporary file behind. The small data set is recordings of OpenCap-lab subject 4, cut short and given to several
+persons, with damaged files among them; the large one CMU takes on Anny.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
-import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
+from bench.cases import data_folder
+from bench.faults_runs import WAYS, WITH_OPENSIM, Case, Undisturbed, left_in
+from biopose_sim.io import read_trc, write_trc
 
-from biopose_sim.io.record import sha256
-from ik_pipeline.runner.manifest import VOLATILE
+TABLES = Path(__file__).resolve().parent
+CASES = ("fit", "opensim", "large")
+# Recordings of the small data set and how many frames of each: people differ in what they do.
+STATIC, MOTIONS = "static1", ("walking1", "DJ1", "STS1", "squats1")
+FRAMES = {"fit": 100, "opensim": 10}
+PERSONS = {"fit": 2, "opensim": 2, "large": 20}
+LARGE_TRIALS = 3
+BAD = ("person0/cut_off.trc", "person0/empty.trc", "person1/no_markers.trc")
 
-WAYS = ("main SIGKILL", "worker SIGKILL", "both SIGKILL", "main SIGTERM", "main SIGINT")
-WITH_OPENSIM = "OpenSim SIGSEGV"
-TIMEOUT = 3600.0  # [s]
-FINE = (0, 1)  # the data may hold what fails
+
+@dataclass
+class Tally:
+    """What became of the runs of a case.
+
+    Attributes:
+        kills: by kind, those that had effect.
+        missed: kills that found nothing to kill.
+        resumes: runs begun on the results of a killed one.
+        ended: runs that ended by themselves.
+        faults: what was not as it should be, a line each.
+    """
+
+    kills: Counter[str] = field(default_factory=Counter)
+    missed: int = 0
+    resumes: int = 0
+    ended: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def line(self, case: Case, reference: Undisturbed) -> str:
+        """One line for the table."""
+        kinds = ", ".join(f"{count} {way}" for way, count in sorted(self.kills.items()))
+        return (
+            f"{case.name}: {sum(self.kills.values())} effective kills ({kinds}; {self.missed} more found nothing to "
+            f"kill), {self.resumes} resumes, {self.ended} runs ended, each compared in {len(reference.content)} files; "
+            f"faults: {len(self.faults)}"
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the benchmark; ends with an error where a run differs."""
+    """Run the benchmark; ends with an error where anything is not as it should be."""
     options = _parsed(arguments)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would runs
-    dice = random.Random(options.seed)
-    ways = (*WAYS, WITH_OPENSIM) if options.engine == "opensim" else WAYS
+    faults = []
     with tempfile.TemporaryDirectory(prefix="biopose-faults-") as space:
-        reference, seconds, fine = _undisturbed(options, Path(space, "run"))
-        print(f"undisturbed: {len(reference)} files in {seconds:.1f} s")
-        killed = runs = wrong = 0
-        while killed < options.kills:
-            out = Path(space, "run")  # the same name, for it may stand in files
-            shutil.rmtree(out, ignore_errors=True)
-            ended = False
-            while not ended:
-                process = _start(options, out, resume=True)
-                way = dice.choice(ways) if killed < options.kills else None
-                ended = not _disturb(process, way, dice.uniform(0.0, seconds))
-                code = process.wait(TIMEOUT)
-                if way is not None and not ended:
-                    killed += 1
-                    print(f"kill {killed}: {way}, exit code {code}", flush=True)
-                ended = ended or (code == fine and not way.startswith(("main", "both")))
-            runs += 1
-            different = _different(reference, _content(out))
-            wrong += bool(different)
-            print(f"run {runs}: {'the same files' if not different else f'DIFFERENT: {different[:5]}'}", flush=True)
-        left = [p.name for p in Path(tempfile.gettempdir()).glob("biopose-groundtruth-*")]
-        print(f"{killed} kills, {runs} runs that ended, {wrong} of them different; left over: {left or 'nothing'}")
-        if wrong:
-            sys.exit(1)
+        for name in options.only or CASES:
+            case = _case(name, data_folder(options.data), Path(space, name), options)
+            reference = case.undisturbed()
+            print(f"{name}: undisturbed {len(reference.content)} files in {reference.seconds:.1f} s; "
+                  f"bad files {reference.bad_files}", flush=True)  # fmt: skip
+            tally = Tally()
+            if name != "large":
+                _damaged(reference, tally)
+                _full_disk(case, reference, tally)
+                _short_files(case, reference, tally)
+            ways = (*WAYS, *WITH_OPENSIM) if name == "opensim" else WAYS
+            kills = options.large_kills if name == "large" else options.kills
+            _kill_all(case, reference, tally, kills, random.Random(options.seed), ways)
+            print(tally.line(case, reference), flush=True)
+            faults += tally.faults
+    if faults:
+        sys.exit("\n".join(faults))
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="biopose bench faults", description=__doc__.splitlines()[0])
-    parser.add_argument("--source", default="cmu")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data set")
-    parser.add_argument("--engine", default="fit", choices=["fit", "opensim"])
-    parser.add_argument("--persons", type=int, default=4)
-    parser.add_argument("--trials", type=int, default=4)
+    parser.add_argument("--data", help="folder of test data")
+    parser.add_argument("--only", choices=CASES, nargs="+", help="two small runs, one per engine, and a large one")
+    parser.add_argument("--kills", type=int, default=20, help="of each small case, those that had effect")
+    parser.add_argument("--large-kills", type=int, default=6, help="of the large case")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args(arguments)
 
 
-def _start(options: argparse.Namespace, out: Path, *, resume: bool) -> subprocess.Popen[bytes]:
-    words = ["groundtruth", options.source, options.data, "-o", out, "--engine", options.engine, "--mot"]
-    words += ["--persons", options.persons, "--trials", options.trials, "--workers", options.workers]
-    command = [sys.executable, "-m", "biopose_sim", *map(str, words), *(["--resume"] if resume else [])]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+def _case(name: str, data: Path, folder: Path, options: argparse.Namespace) -> Case:
+    folder.mkdir()
+    out = folder / "run"
+    if name == "large":
+        words = ["cmu", data / "cmu_bvh", "--persons", PERSONS[name], "--trials", LARGE_TRIALS, "--mot"]
+    else:
+        _laboratory(data / "opencap_lab_subject4", folder / "lab", PERSONS[name], FRAMES[name])
+        words = ["markers", folder / "lab", "--engine", name, "--place-fixed", "--shards", "--window", 4]
+        words += ["--model", data / "opencap_lab_subject4" / "Models" / "unscaled_generic.osim"]
+        words += ["--scale-setup", TABLES / "measurements_subject4.csv"]
+    words += ["--workers", options.workers]
+    return Case(name, tuple(map(str, words)), out, folder / "temporary")
 
 
-def _undisturbed(options: argparse.Namespace, out: Path) -> tuple[dict[str, str], float, int]:
-    """Content, time and exit code; the first run warms the caches of compiled code."""
-    for _ in range(2):
-        shutil.rmtree(out, ignore_errors=True)
-        started = time.perf_counter()
-        code = _start(options, out, resume=False).wait(TIMEOUT)
-        if code not in FINE:
-            sys.exit(f"the undisturbed run ended with code {code}")
-    return _content(out), time.perf_counter() - started, code
+def _laboratory(source: Path, target: Path, persons: int, frames: int) -> None:
+    """Write persons with the first frames of recordings, and damaged files."""
+    for number in range(persons):
+        home = target / f"person{number}"
+        home.mkdir(parents=True)
+        for name in (STATIC, *MOTIONS):
+            trial = read_trc(source / "MarkerData" / f"{name}.trc")
+            first = 5 * number
+            last = min(first + frames, trial.n_frames) - 1
+            write_trc(home / f"{name}.trc", trial.crop(float(trial.time[first]), float(trial.time[last])))
+    whole = (target / "person0" / "walking1.trc").read_bytes()
+    (target / BAD[0]).write_bytes(whole[:300])
+    (target / BAD[1]).write_bytes(b"")
+    (target / BAD[2]).write_text("nothing of the kind\n")
 
 
-def _disturb(process: subprocess.Popen[bytes], way: str | None, moment: float) -> bool:
-    """Kill in this way after so many seconds; whether there was still something to kill."""
-    if way is None:
-        return False
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(moment)
-        return False
-    while process.poll() is None:
-        if victims := list(_victims(process, way)):
-            for victim, number in victims:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    victim.send_signal(number)
-            return True
-        time.sleep(0.02)  # no worker yet
-    return False
+def _damaged(reference: Undisturbed, tally: Tally) -> None:
+    """Each damaged file is named once, and no other."""
+    if reference.bad_files != sorted(BAD):
+        tally.faults.append(f"bad files {reference.bad_files}, not {sorted(BAD)}")
 
 
-def _victims(process: subprocess.Popen[bytes], way: str) -> Iterator[tuple[psutil.Process, int]]:
-    who, name = way.split()
-    number = getattr(signal, name)
-    with contextlib.suppress(psutil.NoSuchProcess):
-        main_process = psutil.Process(process.pid)
-        family = main_process.children(recursive=True)
-        sign = {"worker": "spawn_main", "both": "spawn_main", "OpenSim": "_opensim_process.py"}.get(who)
-        for child in family:
-            if sign is not None and sign in " ".join(child.cmdline()):
-                yield child, number
-                break
-        if who in ("main", "both"):
-            yield main_process, number
+def _kill_all(
+    case: Case, reference: Undisturbed, tally: Tally, kills: int, dice: random.Random, ways: Sequence[str]
+) -> None:
+    """Kill until enough kills had effect, the ways in turn; each run goes on until it ends by itself."""
+    turn: list[str] = []
+    while sum(tally.kills.values()) < kills:
+        case.clear()
+        resume = ended = False
+        while not ended:
+            launch = case.start(resume=resume)
+            enough = sum(tally.kills.values()) >= kills
+            turn = turn or dice.sample(ways, len(ways))
+            way = None if enough else turn.pop()
+            worked = way is not None and launch.strike(way, dice.uniform(0.0, reference.seconds), dice)
+            code = launch.wait() if launch.process.returncode is None else launch.process.returncode
+            if way is not None:
+                _count(case, reference, tally, way, worked, code)
+            ended = code == reference.code
+            tally.resumes += not ended
+            resume = True
+        _compare(case, reference, tally, "run")
 
 
-def _content(out: Path) -> dict[str, str]:
-    """Hashes of all files, of the manifest's only of what describes results."""
-    found = {p.relative_to(out).as_posix(): sha256(p) for p in sorted(out.rglob("*")) if p.is_file()}
-    if "manifest.json" in found:
-        manifest = json.loads((out / "manifest.json").read_bytes())
-        found["manifest.json"] = json.dumps({k: v for k, v in manifest.items() if k not in VOLATILE})
-    return found
+def _count(case: Case, reference: Undisturbed, tally: Tally, way: str, worked: bool, code: int) -> None:
+    tally.missed += not worked
+    if worked:
+        tally.kills[way] += 1
+        print(f"{case.name}: kill {sum(tally.kills.values())}: {way}, exit code {code}", flush=True)
+    if not worked and code != reference.code:
+        tally.faults.append(f"{case.name}: {way} without effect, but exit code {code}")
+    tally.faults += [f"{case.name}: process left after {way}: {name}" for name in case.orphans()]
+    if false := case.false_records(reference.content):
+        tally.faults.append(f"{case.name}: counts as done after {way}: {false[:5]}")
 
 
-def _different(a: dict[str, str], b: dict[str, str]) -> list[str]:
-    return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
+def _compare(case: Case, reference: Undisturbed, tally: Tally, what: str) -> None:
+    """A run that has ended must be as the undisturbed one, and leave nothing behind."""
+    tally.ended += 1
+    different = reference.different(case.content())
+    left = left_in(case.temporary)
+    tally.faults += [f"{case.name}, {what}: differs in {different[:5]}"] if different else []
+    tally.faults += [f"{case.name}, {what}: bad files {case.bad_files()}"] * (case.bad_files() != reference.bad_files)
+    tally.faults += [f"{case.name}, {what}: left over {left[:5]}"] if left else []
+    print(
+        f"{case.name}: {what} {tally.ended}: {len(different)} files differ, left over: {left[:5] or 'nothing'}",
+        flush=True,
+    )
+
+
+def _full_disk(case: Case, reference: Undisturbed, tally: Tally) -> None:
+    """Half of the room that results need, then enough."""
+    size = sum(path.stat().st_size for path in case.out.rglob("*") if path.is_file())
+    case.clear()
+    with _small_disk(case.out, size // 2) as mounted:
+        if not mounted:
+            print(f"{case.name}: full disk NOT tried, for mounting is not allowed here")
+            return
+        _refused(case, tally, "full disk", None)
+        subprocess.run(["mount", "-o", f"remount,size={4 * size}", case.out], check=True)
+        _go_on(case, reference, tally, "full disk")
+
+
+def _short_files(case: Case, reference: Undisturbed, tally: Tally) -> None:
+    """A limit that the larger ones of the result files exceed, then none."""
+    sizes = sorted(path.stat().st_size for path in case.out.rglob("*.npz"))
+    case.clear()
+    limit = sizes[len(sizes) // 2] if sizes else 10_000
+    _refused(case, tally, f"files of at most {limit} bytes", limit)
+    _go_on(case, reference, tally, "files too large")
+
+
+def _refused(case: Case, tally: Tally, what: str, limit: int | None) -> None:
+    """The run must end with exit code 2 and one line that says how to go on."""
+    launch = case.start(file_limit=limit)
+    code = launch.wait()
+    lines = launch.said.splitlines()
+    print(f"{case.name}: {what}: exit code {code}: {' | '.join(lines)}", flush=True)
+    if code != 2 or len(lines) != 1 or "--resume" not in lines[0]:
+        tally.faults.append(f"{case.name}, {what}: exit code {code}, {lines}")
+
+
+def _go_on(case: Case, reference: Undisturbed, tally: Tally, what: str) -> None:
+    tally.resumes += 1
+    code = case.start(resume=True).wait()
+    if code != reference.code:
+        tally.faults.append(f"{case.name}, {what}: resumed, it ended with code {code}")
+    _compare(case, reference, tally, what)
+
+
+@contextmanager
+def _small_disk(folder: Path, size: int) -> Iterator[bool]:
+    """Mount a disk of so many bytes in memory; yields whether that is allowed."""
+    folder.mkdir(parents=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            time.sleep(0.1)
+            subprocess.run(["umount", folder], check=True)
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     main()

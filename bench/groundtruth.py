@@ -9,69 +9,34 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from bench.groundtruth_people import Subject, cmu_subject, d3ke_choice, d3ke_subject, shortened
+from bench.groundtruth_agreement import agreement
+from bench.groundtruth_people import (
+    Subject,
+    cmu_subject,
+    d3ke_choice,
+    d3ke_subject,
+    mark,
+    scaling_input,
+    shortened,
+)
 from bench.groundtruth_real import real
-from biopose_sim.ik.solver import solve_ik
 from biopose_sim.ik.types import IKConfig, KinematicsResult
 from biopose_sim.io import Trial, write_mot
-from biopose_sim.kinematics.model import OsimModel
-from ik_pipeline.compare import compare_results
 from ik_pipeline.engines import ENGINES, make_engine
 from ik_pipeline.engines.after_scaling_file import export_person
-from ik_pipeline.opensim_tools import run_opensim_ik
-from ik_pipeline.scaling_trials import choose_scaling_trials
 from ik_pipeline.store import stored_trial, write_stored
 from ik_pipeline.types import Engine, ScaledPerson
 
-TIGHT = 1e-9
-AGREEMENT_TARGET = 0.01  # [deg]
 SPEED_TARGET = 1000.0
 MEMORY_TARGET = 2.0  # [GB]
-# OpenSim at this accuracy takes a minute for some frames of the D3KE model, so that fewer are compared.
-D3KE_SHARE = 20
 # What both engines solve to [rad | m]; OpenSim's own default.
 ACCURACY = 1e-5
 CORES = 2
-
-
-def _mark(reached: bool) -> str:
-    return "reached" if reached else "MISSED"
-
-
-def scaling_input(subject: Subject) -> list:
-    """The trials that a subject is scaled from."""
-    chosen = {t.name for t in choose_scaling_trials(subject.spec)[0]}
-    return [pair for pair in subject.trials if pair[0].name in chosen]
-
-
-def agreement(data: str | None, frames: int) -> None:
-    """Print how far both solvers are apart on one model file, with OpenSim at accuracy 1e-9."""
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        cmu = cmu_subject(work, data)
-        d3ke = d3ke_subject(d3ke_choice(data), 1000, 1, noise=0.002)
-        for subject in (cmu, d3ke):
-            scaled = make_engine("fit", subject.choice).scale(subject.spec, scaling_input(subject), work)
-            path = export_person(scaled, subject.choice, work / f"{subject.spec.id}.osim")
-            for _, trial in (pair for pair in subject.trials if pair[0].scaling is None):
-                few = frames if subject is cmu else frames // D3KE_SHARE
-                _agree(subject, OsimModel.from_file(path), shortened(trial, few))
-
-
-def _agree(subject: Subject, model: OsimModel, trial: Trial) -> None:
-    ik = replace(subject.choice.ik, continuity=0.0, tolerance=TIGHT)
-    ours, theirs = solve_ik(model, trial, ik), run_opensim_ik(model, trial, ik, accuracy=TIGHT).result
-    found = compare_results(model, ours, theirs)
-    assert found.angles is not None  # there are some
-    median = found.angles.median
-    print(f"Agreement, {subject.spec.id}: median {median:.5f} deg, target {AGREEMENT_TARGET}: "
-          f"{_mark(median <= AGREEMENT_TARGET)}\n{found.table(('ours', 'OpenSim'), rows=5)}", flush=True)  # fmt: skip
 
 
 def speed(data: str | None, frames: int, trials: int, opensim_frames: int, noise: float, repeats: int) -> None:
@@ -99,7 +64,7 @@ def speed(data: str | None, frames: int, trials: int, opensim_frames: int, noise
     for what, theirs_seconds in (("one OpenSim process", single), ("two OpenSim processes", double)):
         ratio = theirs_seconds / seconds
         print(f"fit is {ratio:,.0f} times faster than {what} (target {SPEED_TARGET:,.0f}: "
-              f"{_mark(ratio >= SPEED_TARGET)}), marker RMS {_mark(rms <= rms_theirs)}", flush=True)  # fmt: skip
+              f"{mark(ratio >= SPEED_TARGET)}), marker RMS {mark(rms <= rms_theirs)}", flush=True)  # fmt: skip
 
 
 def _off(subject: Subject, scaled: ScaledPerson) -> str:
@@ -160,7 +125,7 @@ def memory(data: str | None, frames: int) -> None:
                 own, tools = pool.apply(_memory_of, (name, which, data, frames if name == "fit" else 20))
             most = max(own, tools)
             print(f"Memory, {name} on {which}: process {own:.2f} GB, OpenSim's processes {tools:.2f} GB, "
-                  f"target {MEMORY_TARGET:g}: {_mark(most <= MEMORY_TARGET)}", flush=True)  # fmt: skip
+                  f"target {MEMORY_TARGET:g}: {mark(most <= MEMORY_TARGET)}", flush=True)  # fmt: skip
 
 
 def _memory_of(name: str, which: str, data: str | None, frames: int) -> tuple[float, float]:
@@ -187,7 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--noise", type=float, default=0.002, help="of the markers of the speed, per axis [m]")
     parser.add_argument("--repeats", type=int, default=3, help="of the speed; the median counts")
     parser.add_argument("--opensim-frames", type=int, default=60, help="that OpenSim solves of the speed's trials")
-    parser.add_argument("--agreement-frames", type=int, default=100, help="of each trial")
+    parser.add_argument("--agreement-frames", type=int, default=100, help="of each trial of the default model")
+    parser.add_argument("--d3ke-frames", type=int, default=5, help="of the agreement on the D3KE model, of each trial")
     parser.add_argument("--memory-frames", type=int, default=5000, help="of the memory")
     parser.add_argument("--real-frames", type=int, help="of each real trial that OpenSim solves; all without")
     parser.add_argument("--real-trials", type=int, help="how many real trials; all without")
@@ -197,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wanted = a.only or ("agreement", "speed", "real", "memory")
     try:
         if "agreement" in wanted:
-            agreement(a.data, a.agreement_frames)
+            agreement(a.data, a.agreement_frames, a.d3ke_frames)
         if "speed" in wanted:
             speed(a.data, a.frames, a.trials, a.opensim_frames, a.noise, a.repeats)
         if "real" in wanted:

@@ -19,6 +19,7 @@ from biopose_sim.kinematics.model import OsimModel
 from ik_pipeline.after_scaling import after_scaling
 from ik_pipeline.calibration_data import read_takes
 from ik_pipeline.model_choice import choose_model
+from ik_pipeline.scaling_trials import choose_scaling_trials
 from ik_pipeline.types import ModelChoice, PersonSpec, TrialSpec
 
 TABLES = Path(__file__).resolve().parent
@@ -105,3 +106,14 @@ def cmu_subject(work: Path, data: str | None = None, seed: int = 2024) -> Subjec
 def shortened(trial: Trial, frames: int | None) -> Trial:
     """The first frames of a trial; None for all."""
     return replace(trial, time=trial.time[:frames], markers=trial.markers[:frames])
+
+
+def scaling_input(subject: Subject) -> list[tuple[TrialSpec, Trial]]:
+    """The trials that a subject is scaled from."""
+    chosen = {t.name for t in choose_scaling_trials(subject.spec)[0]}
+    return [pair for pair in subject.trials if pair[0].name in chosen]
+
+
+def mark(reached: bool) -> str:
+    """Return how a target is told of."""
+    return "reached" if reached else "MISSED"
