@@ -156,7 +156,8 @@ def _register(client: Client, equip: WorkerPlugin) -> None:
 @contextlib.contextmanager
 def _local(workers: int | None, scratch: Path, debug: bool) -> Iterator[LocalCluster]:
     environment = {**dict.fromkeys(_THREADS, "1"), "TMPDIR": str(scratch)}
-    with dask.config.set({**_SETTINGS, "distributed.nanny.pre-spawn-environ": environment}), _without_interrupts():
+    settings = {**_SETTINGS, "distributed.nanny.pre-spawn-environ": environment, "temporary-directory": str(scratch)}
+    with dask.config.set(settings), _without_interrupts():
         cluster = _started(
             n_workers=workers or os.cpu_count() or 1,
             threads_per_worker=1,

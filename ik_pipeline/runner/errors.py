@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections.abc import Iterator
+from pathlib import Path
 
 from biopose_sim.errors import BioposeError, InputError
 
@@ -27,19 +28,27 @@ def cannot_write(path: object, why: str) -> OutputError:
 
 
 @contextlib.contextmanager
-def writing() -> Iterator[None]:
-    """Turn whatever goes wrong while results are written into an error that ends the run."""
+def writing(folder: Path) -> Iterator[None]:
+    """Turn whatever goes wrong while results are written into an error that ends the run.
+
+    Args:
+        folder: what is named where the system does not say which file it was.
+    """
     try:
         yield
     except InputError as error:  # of our own writers
         raise cannot_write(error.source, error.problem) from error
     except OSError as error:
-        raise cannot_write(error.filename, str(error.strerror or error)) from error
+        raise cannot_write(_file_of(error, folder), str(error.strerror or error)) from error
 
 
 @contextlib.contextmanager
-def noticing_full_disks() -> Iterator[None]:
-    """Turn a full or read-only disk, wherever it is met, into an error that ends the run."""
+def noticing_full_disks(folder: Path) -> Iterator[None]:
+    """Turn a full or read-only disk, wherever it is met, into an error that ends the run.
+
+    Args:
+        folder: what is named where the system does not say which file it was.
+    """
     try:
         yield
     except InputError as error:
@@ -48,8 +57,13 @@ def noticing_full_disks() -> Iterator[None]:
         raise
     except OSError as error:
         if _no_room(error):
-            raise cannot_write(error.filename, str(error.strerror)) from error
+            raise cannot_write(_file_of(error, folder), str(error.strerror)) from error
         raise
+
+
+def _file_of(error: OSError, folder: Path) -> object:
+    """The file that could not be written: of two the second, for the first was copied or renamed."""
+    return error.filename2 or error.filename or folder
 
 
 def _no_room(error: BaseException | None) -> bool:

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import tempfile
+import uuid
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -113,7 +114,7 @@ def opened(path: Path, *, resume: bool = False, overwrite: bool = False) -> Iter
         with _locked(path) as lock, _scratch(lock) as scratch:
             folder = RunFolder(path, scratch)
             _refuse_or_clear(folder, resume, overwrite)
-            with writing():
+            with writing(path):
                 folder.clear_work()
                 folder.remove_temporary()
                 folder.work.mkdir(exist_ok=True)
@@ -193,13 +194,15 @@ def _scratch(lock: TextIO) -> Iterator[Path]:
         old = Path(left["scratch"])
         if old.parent == here and old.name.startswith(_SCRATCH):
             _remove_tree(old)
-    scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH))
+    scratch = here / f"{_SCRATCH}{uuid.uuid4().hex}"
     try:
         entry = {"pid": os.getpid(), "host": socket.gethostname(), "scratch": str(scratch)}
-        with writing():
+        with writing(Path(lock.name)):
             lock.truncate(0)
             lock.write(json.dumps(entry))
             lock.flush()
+        with writing(here):
+            scratch.mkdir(mode=0o700)  # after its name was written down: a run killed in between leaves nothing
         yield scratch
     finally:
         _remove_tree(scratch)

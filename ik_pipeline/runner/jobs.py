@@ -56,7 +56,7 @@ def do(kit: Kit, job: Job) -> Done:
             times = "twice" if MOST_ATTEMPTS == 2 else f"{MOST_ATTEMPTS} times"
             return Done(failed=f"the worker process that worked on it died, {times}")
         try:
-            with noticing_full_disks():
+            with noticing_full_disks(kit.folder):
                 done = _done_before(kit, job) or _WORK[job.kind](kit, job)
         except BadInput as error:
             done = Done(failed=str(error), bad_files=(error.named,))
@@ -108,7 +108,7 @@ def _scale(kit: Kit, job: Job) -> Done:
         else:
             break
     used = [(trial, read[trial.name]) for trial in chosen]
-    with writing():
+    with writing(folder):
         folder.mkdir(exist_ok=True)
         _remove_folders(folder)
     scaled = _twice(lambda: kit.parts.engine.scale(person, used, folder))
@@ -125,7 +125,7 @@ def _write_scaling(
     folder = person_folder(kit.folder, job.person.id)
     model = scaled.model
     stored = StoredScaling(scaled.scales, model.body_names, scaled.marker_offsets, model.marker_names)
-    with writing():
+    with writing(folder):
         written = write_stored(folder / f"{SCALING}.npz", stored)
         entry = {"why": why, "trials": trials, "left_out": left_out, "how": scaled.how, "warnings": scaled.warnings}
         # An engine's own files lie in a folder of their own.
@@ -139,7 +139,7 @@ def _solve(kit: Kit, job: Job) -> Done:
     person = kit.scaled(job.person_key)
     result = _twice(lambda: kit.parts.engine.solve(person, trial))
     quality = measure_trial(person.model, result, trial, kit.parts.choice.landmarks)
-    with writing():
+    with writing(folder):
         written = [write_stored(folder / f"{spec.name}.npz", stored_trial(result, trial))]
         if kit.wanted.mot:
             written.append(write_mot(folder / f"{spec.name}.mot", result))
@@ -172,7 +172,7 @@ def _finish(kit: Kit, job: Job) -> Done:
         results = cast("Sequence[KinematicsResult]", motions)  # of which it takes the coordinates only
         target = folder / f"{MODEL}.osim"
         written = [_twice(lambda: export_person(scaled, choice, target, person.mass, results))]
-    with writing():
+    with writing(kit.folder):
         write_record(
             record_path(kit.folder, person.id, MODEL), job.key, {"quality": dataclasses.asdict(quality)}, written
         )

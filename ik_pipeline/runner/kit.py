@@ -37,8 +37,8 @@ class Kit:
 
     def keep(self, key: str, person: ScaledPerson) -> None:
         """Keep a scaled person for the other jobs, also of other workers, until the run ends."""
-        self._scaled.mkdir(exist_ok=True)
-        with writing():
+        with writing(self._scaled):
+            self._scaled.mkdir(exist_ok=True)
             atomic_write(self._scaled / key, pickle.dumps(person))
         self._remember(key, person)
 
@@ -61,7 +61,7 @@ class Kit:
     def may_repeat(self, job: Job) -> bool:
         """Whether a job may be begun again in a fresh process; not for ever, for a cache may not be writable."""
         count = self._attempts / f"{job.name}.repeated"
-        with writing(), open(count, "ab") as file:
+        with writing(self._attempts), open(count, "ab") as file:
             file.write(b".")
         return count.stat().st_size <= _MOST_REPEATS
 
@@ -72,10 +72,11 @@ class Kit:
         A file grows by a byte at each beginning and goes at the end, whatever the end is: only a process that dies
         leaves it. So the job that a worker was busy with is known, and not the ones that waited behind it.
         """
-        self._attempts.mkdir(exist_ok=True)
         mark = self._attempts / job.name
-        with writing(), open(mark, "ab") as file:
-            file.write(b".")
+        with writing(self._attempts):
+            self._attempts.mkdir(exist_ok=True)
+            with open(mark, "ab") as file:
+                file.write(b".")
         begun = mark.stat().st_size
         try:
             yield begun

@@ -79,7 +79,7 @@ def run(folder: RunFolder, parts: Parts, options: RunOptions, report: Report | N
         BioposeError: no worker answers.
     """
     started, before = time.perf_counter(), _read_manifest(folder.manifest)
-    with noticing_full_disks():
+    with noticing_full_disks(folder.path):
         parts.source.prepare(folder.unpacked)
     listing = _checked(parts.source.list(), options.source_folder)
     run_key = keys.run_key(parts, options.wanted)
@@ -100,7 +100,7 @@ def run(folder: RunFolder, parts: Parts, options: RunOptions, report: Report | N
     changed = not same_results(before, built.content)
     if changed:
         folder.drop_outdated()
-    with writing():
+    with writing(folder.path):
         atomic_write(folder.manifest, as_text(built.content))
     return RunResult(built.content, changed, ledger)
 

@@ -15,9 +15,17 @@ from biopose_sim.bodies.types import BodySequence
 from biopose_sim.errors import InputError
 from biopose_sim.io import Trial
 from biopose_sim.paths import markerset_path
-from ik_pipeline.sources.common import BadFiles, Notices, Paths, file_hash, finished, scaling_pose, unique_name
+from ik_pipeline.sources.common import (
+    BadFiles,
+    FolderSource,
+    Notices,
+    Paths,
+    file_hash,
+    finished,
+    scaling_pose,
+    unique_name,
+)
 from ik_pipeline.sources.motion_files import MotionFile, look_at
-from ik_pipeline.sources.options import SourceOptions
 from ik_pipeline.sources.resample import at_rate, taken
 from ik_pipeline.types import BadFile, Listing, PersonSpec, TrialSpec
 
@@ -30,23 +38,15 @@ _MARKER_SETS = ("smpl", "smplx")
 _SUFFIXES = ("_poses", "_stageii")
 
 
-class BodySource(ABC):
+class BodySource(FolderSource, ABC):
     """What the sources of body motions share; see `ik_pipeline.types.Source`.
 
     A trial's ``details`` hold ``body``, ``gender``, ``frames`` (of the file), and where it is a part of a file
     ``track`` or ``cut`` (first frame and the frame after the last). Its files are the motion and the model of the body.
     """
 
-    name = ""
     virtual = True
     layout = ""
-
-    def __init__(self, folder: Path, options: SourceOptions) -> None:
-        self.folder = folder
-        self.options = options
-
-    def prepare(self, work: Path) -> None:  # noqa: B027 (nothing to do, for all of them)
-        """Do nothing: files are read where they are."""
 
     def list(self) -> Listing:
         """Return the persons; looks at each file, but reads no motion."""

@@ -29,6 +29,23 @@ _STATIC = {
 _POSES = {"tpose": "T-pose", "apose": "A-pose"}
 
 
+class FolderSource:
+    """What sources share that read files where they are; see `ik_pipeline.types.Source`."""
+
+    name = ""
+
+    def __init__(self, folder: Path, options: SourceOptions) -> None:
+        self.folder = folder
+        self.options = options
+
+    def prepare(self, work: Path) -> None:
+        """Do nothing: files are read where they are."""
+
+    def inside(self, path: Path) -> str:
+        """Return a path from the data set's folder on."""
+        return path.relative_to(self.folder).as_posix()
+
+
 def safe_name(text: str) -> str:
     """Return a name that is fit for a file: letters, digits, dots, dashes and underscores, not too long."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-") or "unnamed"

@@ -15,6 +15,7 @@ from biopose_sim.io import TRIAL_READERS, BioposeWarning, Trial, read_trial
 from biopose_sim.io.notice import listed
 from ik_pipeline.sources.common import (
     BadFiles,
+    FolderSource,
     Notices,
     files_below,
     finished,
@@ -22,7 +23,6 @@ from ik_pipeline.sources.common import (
     unique_name,
     words,
 )
-from ik_pipeline.sources.options import SourceOptions
 from ik_pipeline.sources.setups import Setups, find_setups, model_of, motions_of, scaling_trials, setup_of
 from ik_pipeline.types import BadFile, Listing, PersonSpec, TrialSpec
 
@@ -41,7 +41,21 @@ _CHEAP = 3_000_000
 _METRES = 3.0
 
 
-class MarkersSource:
+class RecordedSource(FolderSource):
+    """What sources of recorded markers share."""
+
+    virtual = False
+
+    def read(self, person: PersonSpec, trial: TrialSpec) -> Trial:
+        """Read the file as it is recorded."""
+        return read_markers(trial)
+
+    def configuration(self) -> Mapping[str, Any]:
+        """Return the source's name: files decide the rest."""
+        return {"source": self.name}
+
+
+class MarkersSource(RecordedSource):
     """See `ik_pipeline.types.Source`.
 
     Paths in ``details`` are relative to the data set's folder: of a person ``scale_setups``, ``ik_setups`` and
@@ -49,14 +63,6 @@ class MarkersSource:
     """
 
     name = "markers"
-    virtual = False
-
-    def __init__(self, folder: Path, options: SourceOptions) -> None:
-        self.folder = folder
-        self.options = options
-
-    def prepare(self, work: Path) -> None:
-        """Do nothing: files are read where they are."""
 
     def list(self) -> Listing:
         """Return the persons: the folder's own subfolders with marker files, or the folder itself."""
@@ -68,15 +74,10 @@ class MarkersSource:
             usable = _without_empty(files, bad)
             if usable:
                 persons.append(self._person(home, usable, taken, bad, notices))
+        if own := [person.id for person in persons if {"scale_setups", "ik_setups"} & person.details.keys()]:
+            told = "static trials, stature and mass; weights, marker pairs and model are those of the run"
+            notices.append(f"{listed(own)}: setup files beside the markers only tell {told}.")
         return finished(self.folder, persons, bad, notices, self.options, LAYOUT)
-
-    def read(self, person: PersonSpec, trial: TrialSpec) -> Trial:
-        """Read the file as it is recorded."""
-        return read_markers(trial)
-
-    def configuration(self) -> Mapping[str, Any]:
-        """Return the source's name: files decide the rest."""
-        return {"source": self.name}
 
     def _person(
         self, home: Path, files: Sequence[Path], taken: set[str], bad: BadFiles, notices: Notices
@@ -89,9 +90,9 @@ class MarkersSource:
         if not any(trial.scaling for trial in trials):
             trials = [_with_stillness(trial) for trial in trials]
         details = {
-            "scale_setups": [self._inside(setup.path) for setup in setups.scale],
-            "ik_setups": [self._inside(setup.path) for setup in setups.ik],
-            "models": [self._inside(path) for path in beside if path.suffix.lower() == ".osim"],
+            "scale_setups": [self.inside(setup.path) for setup in setups.scale],
+            "ik_setups": [self.inside(setup.path) for setup in setups.ik],
+            "models": [self.inside(path) for path in beside if path.suffix.lower() == ".osim"],
         }
         stature, mass = _size(setups.scale)
         return PersonSpec(
@@ -109,17 +110,14 @@ class MarkersSource:
             setup = setup_of(path, setups.ik)
             model = model_of(setup, models)
             details = {
-                "ik_setup": None if setup is None else self._inside(setup.path),
-                "model": None if model is None else self._inside(model),
-                "kinematics": [self._inside(motion) for motion in motions_of(path.stem, motions)],
+                "ik_setup": None if setup is None else self.inside(setup.path),
+                "model": None if model is None else self.inside(model),
+                "kinematics": [self.inside(motion) for motion in motions_of(path.stem, motions)],
             }
             scaling = "static" if path.name.lower() in scaled_from else scaling_pose(path.stem)
             name = unique_name(path.stem, names)
             trials.append(TrialSpec(name, (path,), _filled(details), scaling=scaling))
         return trials
-
-    def _inside(self, path: Path) -> str:
-        return path.relative_to(self.folder).as_posix()
 
 
 def read_markers(trial: TrialSpec) -> Trial:

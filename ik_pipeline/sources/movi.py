@@ -13,7 +13,7 @@ from typing import Any
 
 from biopose_sim.bodies.readers import actions, load_all, tracks
 from biopose_sim.bodies.readers.checks import gender_of
-from biopose_sim.bodies.readers.content import open_content
+from biopose_sim.bodies.readers.content import Content, open_content
 from biopose_sim.bodies.readers.movi import Action
 from biopose_sim.bodies.types import BodySequence
 from biopose_sim.errors import InputError
@@ -99,7 +99,8 @@ class MoviSource(BodySource):
         trials: list[TrialSpec] = []
         for path in files:
             try:
-                found, gender = tracks(path), _gender(path)
+                content = open_content(path)
+                found, gender = tracks(content), _gender(content)
             except InputError as error:
                 bad.append(BadFile(path, error.problem))
                 continue
@@ -161,20 +162,21 @@ def _by_action(whole: TrialSpec, frames: int, number: int | None, session: _Sess
 def _session(files: Paths, bad: BadFiles) -> _Session:
     for path in files:
         try:
-            return _Session(tuple(actions(path)), _gender(path))
+            content = open_content(path)
+            return _Session(tuple(actions(content)), _gender(content))
         except InputError as error:
             bad.append(BadFile(path, error.problem))
     return _Session()
 
 
-def _gender(path: Path) -> str | None:
+def _gender(content: Content) -> str | None:
     """The sex that a MoVi file states: field ``subject`` of its struct, ``sex`` or ``gender`` in it."""
-    for struct in open_content(path).data.values():
+    for struct in content.data.values():
         person = struct.get("subject") if isinstance(struct, Mapping) else None
         if isinstance(person, Mapping):
             for key in ("sex", "gender"):
                 if key in person:
-                    return gender_of(path, person[key])
+                    return gender_of(content.path, person[key])
     return None
 
 

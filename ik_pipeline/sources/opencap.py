@@ -6,14 +6,11 @@ Layout after stanfordnmbl/opencap-processing: ``MarkerData/<trial>.trc``, ``Open
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from biopose_sim.io import Trial
 from ik_pipeline.sources.common import BadFiles, Notices, Paths, files_below, finished, scaling_pose, unique_name
-from ik_pipeline.sources.markers import read_markers
-from ik_pipeline.sources.options import SourceOptions
+from ik_pipeline.sources.markers import RecordedSource
 from ik_pipeline.types import BadFile, Listing, PersonSpec, TrialSpec
 
 LAYOUT = "expected a session, or a folder of sessions, with MarkerData/*.trc and OpenSimData as OpenCap writes them"
@@ -23,7 +20,7 @@ _NOBODY = (None, "", "defaultSubject")
 _SEXES = {"f": "female", "female": "female", "woman": "female", "m": "male", "male": "male", "man": "male"}
 
 
-class OpenCapSource:
+class OpenCapSource(RecordedSource):
     """See `ik_pipeline.types.Source`.
 
     Paths in ``details`` are relative to the data set's folder: of a person ``model``, OpenCap's scaled model; of a
@@ -31,14 +28,6 @@ class OpenCapSource:
     """
 
     name = "opencap"
-    virtual = False
-
-    def __init__(self, folder: Path, options: SourceOptions) -> None:
-        self.folder = folder
-        self.options = options
-
-    def prepare(self, work: Path) -> None:
-        """Do nothing: files are read where they are."""
 
     def list(self) -> Listing:
         """Return one person for each session."""
@@ -50,14 +39,6 @@ class OpenCapSource:
             usable = [path for path in files if _holds_something(path, bad)]
             persons.append(self._person(session, usable, taken, bad, notices))
         return finished(self.folder, [p for p in persons if p.trials], bad, notices, self.options, LAYOUT)
-
-    def read(self, person: PersonSpec, trial: TrialSpec) -> Trial:
-        """Read the TRC file."""
-        return read_markers(trial)
-
-    def configuration(self) -> Mapping[str, Any]:
-        """Return the source's name: files decide the rest."""
-        return {"source": self.name}
 
     def _sessions(self) -> dict[Path, Paths]:
         sessions: dict[Path, Paths] = {}
@@ -76,7 +57,7 @@ class OpenCapSource:
         scaled = [path for path in models if path.stem.endswith("_scaled")]
         details = {"session": str(about.get("sessionID") or session.resolve().name)}
         if len(scaled) == 1:
-            details["model"] = self._inside(scaled[0])
+            details["model"] = self.inside(scaled[0])
         elif scaled:
             notices.append(f"{ident}: has {len(scaled)} scaled models; none is taken as OpenCap's own.")
         names: set[str] = set()
@@ -94,11 +75,8 @@ class OpenCapSource:
 
     def _trial(self, session: Path, path: Path, name: str) -> TrialSpec:
         motion = session / "OpenSimData" / "Kinematics" / f"{path.stem}.mot"
-        details = {"kinematics": [self._inside(motion)]} if motion.is_file() else {}
+        details = {"kinematics": [self.inside(motion)]} if motion.is_file() else {}
         return TrialSpec(name, (path,), details, scaling=scaling_pose(path.stem))
-
-    def _inside(self, path: Path) -> str:
-        return path.relative_to(self.folder).as_posix()
 
 
 def _holds_something(path: Path, bad: BadFiles) -> bool:

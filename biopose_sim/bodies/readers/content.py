@@ -106,12 +106,14 @@ def read_npy(stream: BinaryIO | Any, source: Path, name: str) -> np.ndarray:
     return np.frombuffer(bytearray(data), dtype=dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def open_content(path: str | Path) -> Content:
-    """Open a file by its first bytes.
+def open_content(path: str | Path | Content) -> Content:
+    """Open a file by its first bytes; what is open already is returned as it is, so that no file is read twice.
 
     Raises:
         InputError: missing, empty, damaged, of a kind that is not read, or asking to run something.
     """
+    if isinstance(path, Content):
+        return path
     source = Path(path)
     if source.is_dir():
         return Content(source, "folder", _read_folder(source))

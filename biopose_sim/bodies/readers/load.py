@@ -78,8 +78,8 @@ def load_all(
         return [known.read(content, one, Options(fps, frame, upright)) for one in found]
 
 
-def tracks(path: str | Path) -> list[Track]:
-    """Return the people (or actions) in a file, with their number of frames.
+def tracks(path: str | Path | Content) -> list[Track]:
+    """Return the people (or actions) in a file, its path or open content, with their number of frames.
 
     Raises:
         InputError: as `load` for a file that cannot be read.

@@ -66,8 +66,8 @@ def read_movi_markers(
         return _markers(content, action, track, virtual)
 
 
-def actions(path: str | Path) -> list[Action]:
-    """Return the actions of ``F_v3d_Subject_N.mat`` in their order.
+def actions(path: str | Path | Content) -> list[Action]:
+    """Return the actions of ``F_v3d_Subject_N.mat``, its path or open content, in their order.
 
     Raises:
         InputError: not such a file, or cuts that do not fit its frames.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from biopose_sim.errors import InputError
+from ik_pipeline.runner.errors import OutputError, noticing_full_disks, writing
 from ik_pipeline.runner.folder import opened
 
 
@@ -79,3 +81,36 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file/out: cannot be written to"), opened(tmp_path / "file" / "out"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "a.npz"), "a.npz"),
+        (OSError(errno.ENOSPC, "No space left on device", "from.osim", None, "to.osim"), "to.osim"),
+        (OSError(errno.ENOSPC, "No space left on device"), "results"),
+    ],
+)
+@pytest.mark.parametrize("watching", [writing, noticing_full_disks])
+def test_a_full_disk_names_the_file_that_was_written(watching, error, named):
+    with pytest.raises(OutputError, match=f"^{named}: cannot be written .*--resume"), watching(Path("results")):
+        raise error
+
+
+def test_a_run_killed_while_it_begins_leaves_no_folder(tmp_path, monkeypatch):
+    """Its temporary folder stands in the lock before it is made."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    seen = []
+    inner = Path.mkdir
+
+    def mkdir(self, *args, **kwargs):
+        if self.parent == tmp_path / "temporary":
+            seen.append(json.loads((tmp_path / "out" / ".lock").read_text())["scratch"] == str(self))
+        inner(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with opened(tmp_path / "out"):
+        pass
+    assert seen == [True]
+    assert not list((tmp_path / "temporary").iterdir())

@@ -12,6 +12,7 @@ import tiny_files as tiny
 
 from biopose_sim import bodies
 from biopose_sim.bodies.markers import virtual_markers
+from biopose_sim.bodies.readers import content
 from biopose_sim.errors import InputError
 from ik_pipeline.sources import SourceOptions, open_source
 
@@ -204,6 +205,15 @@ def test_movi_of_matlab(tmp_path, models):
     lost = replace(person.trials[0], details={**person.trials[0].details, "track": "7"})
     with pytest.raises(InputError, match="has no recording 7 of 2"):
         source.read(person, lost)
+
+
+def test_movi_files_are_read_once_while_listing(session, models, monkeypatch):
+    tiny.movi_amass(session / "F_amass_Subject_4.mat")
+    read = []
+    inner = content._read_matlab
+    monkeypatch.setattr(content, "_read_matlab", lambda path: read.append(path.name) or inner(path))
+    open_source("bml-movi", session, SourceOptions(body_models=models)).list()
+    assert sorted(read) == ["F_amass_Subject_4.mat", "F_v3d_Subject_3.mat"]
 
 
 def test_movi_sex_of_the_session_chooses_the_body(tmp_path, models):
