@@ -21,8 +21,8 @@ from biopose_sim.neurik.evaluate import Method, Named, TrialScores, evaluate, ne
 from biopose_sim.neurik.other_systems import MotionFiles
 from biopose_sim.neurik.predict import Predictor
 from biopose_sim.neurik.robustness import Point, curves
-from biopose_sim.neurik.weights import find_weights, load_network
-from ik_pipeline.shards import ShardData, load_model
+from biopose_sim.neurik.weights import find_weights, load_network, read_card
+from ik_pipeline.shards import Card, ShardData, load_model
 
 NETWORK, REFINED = "network", "network + refine"
 # Methods whose markers can be disturbed in a time that people would wait for.
@@ -140,6 +140,11 @@ def evaluate_network(wishes: Wishes) -> None:
 
 def _opened(wishes: Wishes) -> Evaluation:
     weights = find_weights(wishes.weights)
+    # Both kinds of folders have a card.json.
+    if "sha256" not in read_card(weights):
+        raise InputError(weights, "holds no weights of a network", "give WEIGHTS first, then DATA")
+    if "splits" not in Card.read(wishes.data).content:
+        raise InputError(wishes.data, "holds no shards", "give WEIGHTS first, then DATA, a folder of shards")
     data = ShardData(wishes.data, wishes.split)
     if not data.trials:
         raise InputError(wishes.data, f"its split '{wishes.split}' has no trials", "give another --split")

@@ -79,7 +79,11 @@ def bad(what: str, weights: Path, shards: Path, folder: Path) -> tuple[list, str
     if what == "no weights":
         return ["neurik-bass", shards, "-o", out], "holds no weights"
     if what == "no shards":
-        return [weights, folder, "-o", out], "card.json: no such file"
+        return [weights, folder / "none", "-o", out], "card.json: no such file"
+    if what == "weights for shards":
+        return [weights, weights, "-o", out], "holds no shards"
+    if what == "shards for weights":
+        return [shards, shards, "-o", out], "holds no weights of a network"
     if what == "empty split":
         return [weights, shards, "-o", out, "--split", "val"], "its split 'val' has no trials"
     if what == "no baseline":
@@ -96,7 +100,7 @@ def bad(what: str, weights: Path, shards: Path, folder: Path) -> tuple[list, str
 
 CASES = [
     "truncated weights", "other model", "no weights", "no shards", "empty split", "no baseline", "no name", "twice",
-    "no motions", "inside",
+    "no motions", "inside", "weights for shards", "shards for weights",
 ]  # fmt: skip
 
 
