@@ -1,0 +1,69 @@
+"""A step on a device of its own: everything is there, nothing waits for it; the device "meta" stands in for a GPU."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import fields
+
+import pytest
+import shard_runs as runs
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from biopose_sim.neurik.batches import Batches, Windows, windows_of
+from biopose_sim.neurik.losses import LossWeights, losses
+from biopose_sim.neurik.network import NetworkConfig, make_network
+from biopose_sim.neurik.skeleton import Skeleton
+from ik_pipeline.shards import ShardConfig, load_model, write_shards
+
+# Operations that ask a device for a value.
+_ASKING = ("nonzero", "_local_scalar", "masked_select")
+
+
+class Watch(TorchDispatchMode):
+    """Notes operations on two devices at once and those that wait for one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        given = [t for t in tree_leaves((args, kwargs or {})) if isinstance(t, torch.Tensor)]
+        devices = {t.device.type for t in given if t.dim()}
+        if len(devices) > 1 or any(name in str(func) for name in _ASKING):
+            self.seen.append(f"{func} {sorted(devices)}")
+        if "_to_copy" in str(func) and "cpu" in devices:
+            self.seen.append(f"{func} from the processor")
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    run = runs.write_run(tmp_path_factory.mktemp("run"), groups=("08",), lengths=(16,), rate=30.0, splits=["train"])
+    return write_shards(run, config=ShardConfig(window=8, stride=8)).folder
+
+
+@pytest.mark.parametrize(("kind", "frame"), [("paper", "window"), ("base", "person")])
+def test_a_step_stays_on_its_device(shards, monkeypatch, kind, frame):
+    # It has no other precisions.
+    monkeypatch.setattr(torch, "autocast", lambda *_args, **_options: contextlib.nullcontext())
+    device = torch.device("meta")
+    skeleton = Skeleton(load_model(shards))
+    batches = Batches(shards, "train", skeleton, size=2, window=8)
+    windows = windows_of(batches.data.batch([0, 1]))
+    there = Windows(*(getattr(windows, f.name).to(device) for f in fields(windows)))
+    small = {"window": 8, "hidden": 16, "width": 8, "heads": 2, "layers": 1, "marker_width": 2}
+    network = make_network(skeleton, NetworkConfig(kind=kind, frame=frame, **small)).to(device)
+
+    def step():
+        batch = batches._batch(there, torch.Generator())
+        total = losses(skeleton, network(batch.framed), batch.truth, LossWeights())["total"]
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        return total
+
+    assert step().device.type == "meta"  # what does not change is brought there once
+    with Watch() as watch:
+        step()
+    assert watch.seen == []
