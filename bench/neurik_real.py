@@ -156,7 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     trials = [read_trial(folder / "MarkerData" / f"{name}.trc") for name in names]
     # The laboratory has no motion of the static trial: a second of it says all of the body.
     trials[0] = trials[0].crop(trials[0].time[0], trials[0].time[0] + 1.0)
-    markers = _bodies(trials, BodyFitConfig(rate=a.rate, person_frames=a.person_frames), None if a.bodies is None else Path(a.bodies))
+    config = BodyFitConfig(rate=a.rate, person_frames=a.person_frames)
+    markers = _bodies(trials, config, None if a.bodies is None else Path(a.bodies))
     laboratory = laboratory_motions(folder, names)
     ways = {"neurik": differences(neurik_results(a.weights, markers), laboratory)}
     ways["fit"] = differences(fit(virtual_model(), markers, virtual_fit_config()).results, laboratory)

@@ -16,7 +16,7 @@ from biopose_sim.viz.body_markers import vertex_normals
 
 _SKIN = np.array([0.70, 0.71, 0.74])
 _HIDDEN, _SEEN = "#E8A33D", "#C2185B"
-_MARGIN = 0.06  # [m]
+_MARGIN, _HALF = 0.06, 0.75  # [m]; half the width of a panel holds a stretched arm
 
 
 def plot_fit(sequence: BodySequence, trial: Trial, frames: Sequence[int]) -> Figure:
@@ -29,6 +29,7 @@ def plot_fit(sequence: BodySequence, trial: Trial, frames: Sequence[int]) -> Fig
     """
     body = body_for(sequence)
     vertices = np.asarray(mesh(body, sequence, np.asarray(frames)), dtype=float) @ sequence.to_ground.T
+    top = float(vertices[..., 1].max()) + _MARGIN  # one scale for all panels
     with style.house_style():
         figure = style.new_figure(2.2 * len(frames) + 0.6, 6.6)
         panels = figure.subplots(2, len(frames), squeeze=False)
@@ -37,7 +38,7 @@ def plot_fit(sequence: BodySequence, trial: Trial, frames: Sequence[int]) -> Fig
             ahead = _heading(skin, body.joint_names, sequence, frame)
             across = np.array([-ahead[2], 0.0, ahead[0]])
             for row, (right, depth) in enumerate(((ahead, across), (-across, ahead))):
-                _panel(panels[row, column], skin, body.faces, points, right, depth)
+                _panel(panels[row, column], skin, body.faces, points, right, depth, top)
             panels[1, column].set_xlabel(f"{sequence.time[frame]:.2f} s")
         figure.suptitle(f"{sequence.name}: optical markers on the fitted body")
     return figure
@@ -51,7 +52,7 @@ def _heading(skin: Array, names: tuple[str, ...], sequence: BodySequence, frame:
     return np.asarray(ahead / length if length > 1e-6 else [1.0, 0.0, 0.0])
 
 
-def _panel(axes: object, skin: Array, faces: Array, points: Array, right: Array, depth: Array) -> None:
+def _panel(axes: object, skin: Array, faces: Array, points: Array, right: Array, depth: Array, top: float) -> None:
     from matplotlib.axes import Axes
 
     assert isinstance(axes, Axes)
@@ -68,8 +69,9 @@ def _panel(axes: object, skin: Array, faces: Array, points: Array, right: Array,
     near = markers[:, 2] > np.median(seen[:, 2]) - 0.02
     for chosen, colour, size in ((~near, _HIDDEN, 5.0), (near, _SEEN, 9.0)):
         axes.scatter(markers[chosen, 0], markers[chosen, 1], s=size, color=colour, linewidths=0, zorder=5)
-    low, high = seen.min(axis=0) - _MARGIN, seen.max(axis=0) + _MARGIN
-    axes.set(xlim=(low[0], high[0]), ylim=(min(low[1], -_MARGIN), high[1]), xticks=[], yticks=[])
+    middle = 0.5 * float(seen[:, 0].min() + seen[:, 0].max())
+    axes.set(xlim=(middle - _HALF, middle + _HALF), ylim=(-_MARGIN, top), xticks=[], yticks=[])
     axes.set_aspect("equal")
+    axes.spines[["left", "bottom"]].set_visible(False)
     axes.axhline(0.0, color="#9AA0A6", lw=1.0, zorder=0)
     axes.grid(visible=False)

