@@ -79,7 +79,7 @@ class Stream:
         self._slow_rate = rate if is_same(rate, predictor.rate) else predictor.rate
         self._width = 0.0 if self._slow_rate == rate else reach(rate, self._slow_rate)
         # What resampling takes of the delay, there and back [s].
-        lost = 0.0 if not self._width else np.ceil(self._width) / rate + _AFTER / self._slow_rate
+        lost = 0.0 if not self._width else (self._width + 1.0) / rate + _AFTER / self._slow_rate
         hop = int(((delay - lost) * self._slow_rate + 1.0 + 1e-6) / 2.0)
         if hop < 1:
             least = lost + 1.0 / self._slow_rate
