@@ -16,6 +16,7 @@ from biopose_sim.neurik.network import NetworkConfig
 from biopose_sim.paths import models_dir
 
 OPTIMISERS = ("adam", "adamw")
+FALLS = ("exponential", "cosine")
 PRECISIONS = ("auto", "float32", "bfloat16")
 _TYPES = {int: "a whole number", float: "a number", str: "a text in quotes"}
 T = TypeVar("T")
@@ -34,7 +35,8 @@ class TrainConfig:
         epochs: how often all windows are seen.
         steps: of the optimiser, instead of epochs; None: as epochs say.
         rate: first learning rate.
-        last_rate: last one; between them it falls exponentially.
+        last_rate: last one.
+        fall: of the rate between them: ``"exponential"``, or ``"cosine"``, which stays high for longer.
         warm_up: steps over which the rate rises at first.
         optimiser: ``"adam"``, its weight decay part of the gradient, or ``"adamw"``, decoupled.
         weight_decay: of the optimiser.
@@ -56,6 +58,7 @@ class TrainConfig:
     steps: int | None = None
     rate: float = 1e-3
     last_rate: float = 5e-6
+    fall: str = "exponential"
     warm_up: int = 200
     optimiser: str = "adamw"
     weight_decay: float = 1e-3
@@ -71,9 +74,9 @@ class TrainConfig:
         """Refuse what makes no sense.
 
         Raises:
-            InputError: an unknown optimiser or precision, a number out of its range.
+            InputError: an unknown optimiser, fall or precision, a number out of its range.
         """
-        for name, valid in (("optimiser", OPTIMISERS), ("precision", PRECISIONS)):
+        for name, valid in (("optimiser", OPTIMISERS), ("fall", FALLS), ("precision", PRECISIONS)):
             value = getattr(self, name)
             if value not in valid:
                 raise InputError(name, f"{value!r}{near_matches(value, valid)}", f"give {' or '.join(valid)}")

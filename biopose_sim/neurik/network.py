@@ -139,6 +139,8 @@ class NeurIKNetwork(nn.Module):
     pose_sd: Tensor
     size_mean: Tensor
     size_sd: Tensor
+    offset_base: Tensor
+    offset_slope: Tensor
 
     def __init__(self, skeleton: Skeleton, config: NetworkConfig) -> None:
         super().__init__()
@@ -150,6 +152,9 @@ class NeurIKNetwork(nn.Module):
         self.register_buffer("pose_sd", torch.ones(self.n_pose))
         self.register_buffer("size_mean", torch.zeros(skeleton.n_sizes))
         self.register_buffer("size_sd", torch.full((skeleton.n_sizes,), 0.1))
+        # Of the training set's persons: where markers lie off the scaled model, as far as sizes say it.
+        self.register_buffer("offset_base", torch.zeros(self.n_markers, 3))
+        self.register_buffer("offset_slope", torch.zeros(skeleton.n_sizes, 3 * self.n_markers))
 
     def forward(self, framed: Framed) -> list[Estimate]:
         """Return estimates, each better than the one before, in the frame of the markers."""
@@ -174,6 +179,15 @@ class NeurIKNetwork(nn.Module):
         self.pose_sd.copy_(numbers.std(dim=0).clamp_min(0.02))
         self.size_mean.copy_(sizes.mean(dim=0))
         self.size_sd.copy_(sizes.std(dim=0).clamp_min(0.01))
+
+    def set_offsets(self, base: Tensor, slope: Tensor) -> None:
+        """Take how markers lie off the scaled model: (M, 3) and (n_sizes, 3 M), see `placement.fit_offsets`."""
+        self.offset_base.copy_(base)
+        self.offset_slope.copy_(slope)
+
+    def marker_offsets(self, sizes: Tensor) -> Tensor:
+        """Return where the markers of persons of sizes (..., n_sizes) lie off the scaled model, body axes [m]."""
+        return self.offset_base + (sizes @ self.offset_slope).unflatten(-1, (-1, 3))
 
     def estimate(self, numbers: Tensor, sizes: Tensor) -> Estimate:
         """Return the estimate of normalised numbers (B, T, n_pose) and sizes (B, n_sizes)."""
@@ -267,12 +281,13 @@ class BaseNetwork(NeurIKNetwork):
     def _off(self, framed: Framed, estimate: Estimate) -> tuple[Tensor, Tensor]:
         """Measured minus model markers in the axes of their segments, and which were seen, (B, T, 4 M).
 
-        And their mean over the window, (B, 3 M): where a person's markers lie on the segments for good.
+        And their mean over the window, (B, 3 M): what is off for good, as it is where a size is.
         """
         pose = estimate.pose
         coordinates = self.skeleton.decode(pose)
         scales = self.skeleton.scales(estimate.sizes)[:, None].expand(*coordinates.shape[:2], -1, -1)
-        kinematics = self.skeleton.model(coordinates, scales)
+        offsets = self.marker_offsets(estimate.sizes)[:, None].expand(-1, coordinates.shape[1], -1, -1)
+        kinematics = self.skeleton.model(coordinates, scales, offsets)
         turned = kinematics.transforms[..., :3, :3][..., self.marker_body, :, :]
         apart = framed.markers - kinematics.markers
         local = torch.einsum("btmji,btmj->btmi", turned, apart)

@@ -23,6 +23,7 @@ from biopose_sim.neurik.config import TrainConfig, differences, toml_of
 from biopose_sim.neurik.frame import moved
 from biopose_sim.neurik.losses import losses
 from biopose_sim.neurik.network import BaseNetwork, NeurIKNetwork, make_network
+from biopose_sim.neurik.placement import fit_offsets
 from biopose_sim.neurik.scalars import ScalarLog
 from biopose_sim.neurik.skeleton import Pose, Skeleton
 from biopose_sim.neurik.stopping import stop_requests
@@ -229,7 +230,10 @@ class Trainer:
     def _rate(self) -> float:
         config = self.config
         done = self.step / self.total
-        falling = config.rate * math.exp(done * math.log(config.last_rate / config.rate))
+        if config.fall == "cosine":
+            falling = config.last_rate + 0.5 * (config.rate - config.last_rate) * (1.0 + math.cos(math.pi * done))
+        else:
+            falling = config.rate * math.exp(done * math.log(config.last_rate / config.rate))
         return falling * min(1.0, (self.step + 1) / max(config.warm_up, 1))
 
 
@@ -292,6 +296,8 @@ def set_statistics(network: NeurIKNetwork, batches: Batches) -> None:
         torch.cat([p.joints.flatten(0, 1) for p in poses]),
     )
     network.set_statistics(pose, torch.cat(sizes))
+    persons = {name: torch.from_numpy(batches.data.arrays[name][:]) for name in ("scales", "marker_offsets")}
+    network.set_offsets(*fit_offsets(batches.skeleton.sizes(persons["scales"]), persons["marker_offsets"]))
     if isinstance(network, BaseNetwork):
         network.marker_mean.copy_(torch.stack(markers).mean(dim=0))
 
