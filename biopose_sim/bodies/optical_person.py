@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .anny_table import PHENOTYPES, load_anny_data
 from .optical_motion import frame_normal
@@ -65,7 +66,7 @@ class ShapedMarkers:
         data = load_anny_data()
         corners, shares = places.points.vertices, places.points.weights
         self._rest = self._mixed(data.rest.T[:, None].astype(float), corners, shares)[:, 0]
-        modes = data.modes.transpose(2, 0, 1)
+        modes = data.modes.transpose(2, 0, 1).astype(float)
         self._modes = self._mixed(modes, corners, shares)  # (M, R, 3)
         self._heads = data.rest_heads.T[rig.bones].astype(float)
         self._head_modes = data.head_modes.transpose(2, 0, 1)[rig.bones].astype(float)
@@ -116,7 +117,7 @@ class PersonSearch:
         self.mean, self.spread = _MEAN.copy(), _SPREAD.copy()
         if given.sex is not None:
             self.mean[0], self.spread[0] = _GENDER[given.sex], _SURE
-        self.measures: list[tuple[Callable[[Array], Array], float, float]] = []
+        self.measures: list[tuple[Callable[[NDArray[np.floating]], NDArray[np.floating]], float, float]] = []
         if given.mass is not None:
             self.measures.append((mass, given.mass, _MASS_SD))
         if given.stature is not None:

@@ -37,7 +37,7 @@ def first_poses(rig: MarkerRig, shaped: Shaped, markers: Array, segments: Sequen
     owner = np.array([joint_of(segment) for segment in segments])
     trunk = np.isin(owner, ("pelvis", "abdomen", "chest"))
     pelvis = owner == "pelvis"
-    seen = np.isfinite(markers).all(axis=2)
+    seen = np.asarray(np.isfinite(markers).all(axis=2))
     # Where the pelvis is hardly seen, the trunk stands in for it.
     use = np.where((seen & pelvis).sum(axis=1, keepdims=True) >= _FEWEST_PELVIS, pelvis, trunk) & seen
     use = np.where(use.sum(axis=1, keepdims=True) >= _FEWEST_PELVIS, use, seen)
@@ -75,7 +75,7 @@ def _about_centre(points: Array, markers: Array, use: NDArray[np.bool_], parent:
     covariance = np.einsum("nm,mi,nmj->nij", use.astype(float), points, arms)
     # A weak pull to the parent's rotation decides about the axis through a single marker.
     covariance += 1e-2 * np.trace(points.T @ points) / max(len(points), 1) * np.swapaxes(parent, 1, 2)
-    return np.where(use.any(axis=1)[:, None, None], _nearest(covariance), parent)
+    return np.where(np.asarray(use.any(axis=1))[:, None, None], _nearest(covariance), parent)
 
 
 def _nearest(covariance: Array) -> Array:

@@ -43,7 +43,7 @@ class Terms:
     @cached_property
     def seen(self) -> NDArray[np.bool_]:
         """(N, M)."""
-        return np.isfinite(self.markers).all(axis=2)
+        return np.asarray(np.isfinite(self.markers).all(axis=2))
 
     @cached_property
     def colours(self) -> list[list[int]]:

