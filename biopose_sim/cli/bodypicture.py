@@ -53,7 +53,9 @@ def _heading(skin: Array, names: tuple[str, ...], sequence: BodySequence, frame:
     return np.asarray(ahead / length if length > 1e-6 else [1.0, 0.0, 0.0])
 
 
-def _panel(axes: object, skin: Array, faces: NDArray[np.int64], points: Array, right: Array, depth: Array, top: float) -> None:
+def _panel(
+    axes: object, skin: Array, faces: NDArray[np.int64], points: Array, right: Array, depth: Array, top: float
+) -> None:
     from matplotlib.axes import Axes
 
     assert isinstance(axes, Axes)
