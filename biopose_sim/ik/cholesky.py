@@ -1,133 +1,114 @@
 """Compiled sparse Cholesky factorisation in the pattern of a program's tree.
 
-Rows come in runs of neighbours and columns in panels of four with the same rows below them, where the tree has such
-(``Program``): the inner loops are then long enough, and read little enough, for the processor's vector units.
+Column j has rows below the diagonal only for the coordinates above j in the tree, one a level (``Program.level`` and
+``Program.path``). Columns come in postorder, so that what the columns so far take away from those above them is one
+small matrix by level (a frontal matrix: Duff & Reid 1983, with one front for all branches) and every inner loop runs
+over neighbouring numbers.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from biopose_sim.ik.kernel import _inline, _internal
+from biopose_sim.ik.kernel import _internal
+from biopose_sim.ik.vectors import BLOCK, add_rows, row_product
+
+_CHAIN = 4  # columns that are taken from those above them together
 
 
 @_internal
-def factor(p, matrix, active, damping, lower):
+def factor(p, matrix, active, damping, lower, front):
     """Sparse Cholesky factor of matrix + diag(damping); rows that are not active become those of the identity.
 
-    Of ``matrix`` (n, n) the upper triangle is read. ``lower`` (n, n) holds column j of the factor in its row j. Returns
-    False when it is not positive definite.
+    Of ``matrix`` (n, n) the upper triangle is read. ``lower`` (n, width) holds column j of the factor in its row j, by
+    level from the root, with the inverse of the diagonal element at j's own level. ``front`` (width, width) is
+    scratch. Returns False when it is not positive definite.
     """
     n = p.n_free
-    for j in range(n):
-        lower[j, j] = matrix[j, j] + damping[j] if active[j] else 1.0
-        share = 1.0 if active[j] else 0.0
-        for run in range(p.run_ptr[j], p.run_ptr[j + 1]):
-            for i in range(p.run_first[run], p.run_end[run]):
-                lower[j, i] = share * matrix[j, i]
-    for i in range(n):
-        if not active[i]:
-            for j in range(i):
-                lower[j, i] = 0.0
-    for number in range(len(p.panel) - 1):
-        first, end = p.panel[number], p.panel[number + 1]
-        from_run, to_run = p.run_ptr[end - 1], p.run_ptr[end]
-        for j in range(first, end):
-            pivot = lower[j, j]
-            if not pivot > 1e-14 * (abs(matrix[j, j]) + damping[j]):
-                return False
-            root = np.sqrt(pivot)
-            inverse = 1.0 / root
-            lower[j, j] = root
-            column = lower[j]
-            for i in range(j + 1, end):
-                column[i] *= inverse
-            for run in range(from_run, to_run):
-                for i in range(p.run_first[run], p.run_end[run]):
-                    column[i] *= inverse
-            for i in range(j + 1, end):
-                share, target = column[i], lower[i]
-                for k in range(i, end):
-                    target[k] -= share * column[k]
-                for run in range(from_run, to_run):
-                    for k in range(p.run_first[run], p.run_end[run]):
-                        target[k] -= share * column[k]
-        if end - first == 4:
-            _take_four(p, lower, first, from_run, to_run)
+    for a in range(front.shape[0]):
+        for b in range(front.shape[1]):
+            front[a, b] = 0.0
+    j = 0
+    while j < n:
+        end = j + 1
+        while end < n and end < j + _CHAIN and p.level[end] == p.level[end - 1] - 1:
+            end += 1
+        for c in range(j, end):
+            own = p.level[c]
+            if active[c]:
+                for k in range(own):
+                    above = p.path[c, k]
+                    lower[c, k] = front[own, k] + (matrix[c, above] if active[above] else 0.0)
+                pivot = matrix[c, c] + damping[c] + front[own, own]
+                if not pivot > 1e-14 * (abs(matrix[c, c]) + damping[c]):
+                    return False
+                inverse = 1.0 / np.sqrt(pivot)
+            else:
+                inverse = 0.0
+            for k in range(own):
+                lower[c, k] *= inverse
+                front[own, k] = 0.0
+            front[own, own] = 0.0
+            lower[c, own] = inverse if active[c] else 1.0
+            for later in range(c + 1, end):
+                a = p.level[later]
+                add_rows(front, a, lower, c, (-lower[c, a],), a // BLOCK + 1)
+        top = p.level[end - 1]
+        if end - j == _CHAIN:
+            for a in range(top):
+                shares = (-lower[j, a], -lower[j + 1, a], -lower[j + 2, a], -lower[j + 3, a])
+                add_rows(front, a, lower, j, shares, a // BLOCK + 1)
         else:
-            _take_one(p, lower, first, from_run, to_run)
+            for c in range(j, end):
+                for a in range(top):
+                    add_rows(front, a, lower, c, (-lower[c, a],), a // BLOCK + 1)
+        j = end
     return True
 
 
-@_inline
-def _take_four(p, lower, j, from_run, to_run):
-    """Take the outer products of columns j to j + 3 from the rows below."""
-    c0, c1, c2, c3 = lower[j], lower[j + 1], lower[j + 2], lower[j + 3]
-    for run in range(from_run, to_run):
-        for i in range(p.run_first[run], p.run_end[run]):
-            s0, s1, s2, s3 = c0[i], c1[i], c2[i], c3[i]
-            target = lower[i]
-            start = i
-            for other in range(run, to_run):
-                for k in range(start, p.run_end[other]):
-                    target[k] -= s0 * c0[k] + s1 * c1[k] + s2 * c2[k] + s3 * c3[k]
-                if other + 1 < to_run:
-                    start = p.run_first[other + 1]
-
-
-@_inline
-def _take_one(p, lower, j, from_run, to_run):
-    """Take the outer product of column j from the rows below."""
-    c0 = lower[j]
-    for run in range(from_run, to_run):
-        for i in range(p.run_first[run], p.run_end[run]):
-            s0 = c0[i]
-            target = lower[i]
-            start = i
-            for other in range(run, to_run):
-                for k in range(start, p.run_end[other]):
-                    target[k] -= s0 * c0[k]
-                if other + 1 < to_run:
-                    start = p.run_first[other + 1]
-
-
 @_internal
-def solve_factored(p, lower, right):
-    """Overwrite ``right`` (n,) with the solution of L L^T x = right."""
+def solve_factored(p, lower, front, right):
+    """Overwrite ``right`` (n,) with the solution of L L^T x = right; ``front`` as in :func:`factor`."""
     n = p.n_free
+    gathered = front[:1]
+    for k in range(front.shape[1]):
+        front[0, k] = 0.0
     for j in range(n):
-        right[j] /= lower[j, j]
-        value, column = right[j], lower[j]
-        for run in range(p.run_ptr[j], p.run_ptr[j + 1]):
-            for i in range(p.run_first[run], p.run_end[run]):
-                right[i] -= column[i] * value
+        own = p.level[j]
+        right[j] = (right[j] + front[0, own]) * lower[j, own]
+        add_rows(gathered, 0, lower, j, (-right[j],), (own + BLOCK - 1) // BLOCK)
+        # No column so far reaches deeper.
+        for k in range(own, (own // BLOCK + 1) * BLOCK):
+            front[0, k] = 0.0
+    # From here on the row holds the solution, by level, of what is above the present column.
     for j in range(n - 1, -1, -1):
-        total, column = right[j], lower[j]
-        for run in range(p.run_ptr[j], p.run_ptr[j + 1]):
-            for i in range(p.run_first[run], p.run_end[run]):
-                total -= column[i] * right[i]
-        right[j] = total / lower[j, j]
+        own = p.level[j]
+        for k in range(own, (own // BLOCK + 1) * BLOCK):
+            front[0, k] = 0.0
+        right[j] = (right[j] - row_product(lower, j, front[0], (own + BLOCK - 1) // BLOCK)) * lower[j, own]
+        front[0, own] = right[j]
 
 
 @_internal
-def inverse_diagonal(p, matrix, damping):
-    """Diagonal of (matrix + diag(damping))^-1, shape (n,); infinite when it is not positive definite."""
+def inverse_diagonal(p, matrix, damping, lower, front):
+    """Diagonal of (matrix + diag(damping))^-1, shape (n,); infinite when it is not positive definite.
+
+    ``lower`` and ``front`` are scratch as in :func:`factor`.
+    """
     n = p.n_free
     diagonal = np.full(n, np.inf)
-    lower = np.zeros((n, n))
-    column = np.zeros(n)
-    if factor(p, matrix, np.ones(n, dtype=np.bool_), damping, lower):
+    column = np.zeros(lower.shape[1])
+    if factor(p, matrix, np.ones(n, dtype=np.bool_), damping, lower, front):
         for k in range(n):
-            # Element kk of L^-T L^-1 is the squared length of column k of L^-1.
-            for j in range(n):
-                column[j] = 0.0
-            column[k] = 1.0
+            # Element kk of L^-T L^-1 is the squared length of column k of L^-1, which is zero off k's path.
             diagonal[k] = 0.0
-            for j in range(k, n):
-                if column[j] != 0.0:
-                    column[j] /= lower[j, j]
-                    diagonal[k] += column[j] ** 2
-                    for run in range(p.run_ptr[j], p.run_ptr[j + 1]):
-                        for i in range(p.run_first[run], p.run_end[run]):
-                            column[i] -= lower[j, i] * column[j]
+            for a in range(p.level[k]):
+                column[a] = 0.0
+            column[p.level[k]] = 1.0
+            for level in range(p.level[k], -1, -1):
+                j = p.path[k, level]
+                value = column[level] * lower[j, level]
+                diagonal[k] += value**2
+                for a in range(level):
+                    column[a] -= lower[j, a] * value
     return diagonal

@@ -63,7 +63,7 @@ class CpuEngine:
         )
 
     def _scratch(self) -> tuple[Workspace, StepSpace]:
-        return workspace(self.program), step_space(self.program.n_free)
+        return workspace(self.program), step_space(self.program)
 
     def solve(
         self,

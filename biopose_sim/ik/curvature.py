@@ -27,6 +27,7 @@ def noise_variances(p, coordinates, targets, visible, weights, goals, goal_weigh
     seen = np.empty(len(weights))
     pull = np.empty(p.n_free)
     damping = np.empty(p.n_free)
+    lower, front = np.zeros(p.path.shape), np.zeros((p.path.shape[1], p.path.shape[1]))
     for t in range(len(coordinates)):
         total = squares = 0.0
         for m in range(len(weights)):
@@ -40,7 +41,7 @@ def noise_variances(p, coordinates, targets, visible, weights, goals, goal_weigh
         derive(p, coordinates[t], targets[t], seen, goal, pull, GAUSS_NEWTON, w)
         for j in range(p.n_free):
             damping[j] = _DAMPING * w.matrix[j, j] + 1e-30
-        diagonal = inverse_diagonal(p, w.matrix, damping)
+        diagonal = inverse_diagonal(p, w.matrix, damping, lower, front)
         for j in range(p.n_free):
             variances[t, j] = diagonal[j] * squares / max(total, 1e-30)
     return variances

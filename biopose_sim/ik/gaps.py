@@ -30,10 +30,8 @@ def moves_marker(program: Program) -> BoolArray:
     """Which free coordinate moves which marker, shape (M, n)."""
     moved = np.zeros((len(program.marker_node), program.n_free), dtype=bool)
     for marker, node in enumerate(program.marker_node):
-        if node < 0:
-            continue
-        for at in (int(node), *program.ancestor[program.ancestor_ptr[node] : program.ancestor_ptr[node + 1]]):
-            moved[marker, program.entry_free[program.entry_ptr[at] : program.entry_ptr[at + 1]]] = True
+        if node >= 0:
+            moved[marker, program.above[program.above_ptr[node] : program.above_ptr[node + 1]]] = True
     return moved
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from biopose_sim.ik.vectors import BLOCK, set_rows
 from biopose_sim.ik.workspace import Workspace, workspace
 
 NEWTON, GAUSS_NEWTON = 1.0, 0.0  # which matrix :func:`derive` makes
@@ -242,23 +243,26 @@ def _add(matrix, i, j, value):
 
 
 @_internal
-def derivatives(p, slopes, bends, bends_single, axes, moments, subtree, entry, gradient, matrix, curved):
-    """Gradient (n_free,) and upper triangle of the NEWTON or GAUSS_NEWTON matrix (n_free, n_free).
+def derivatives(p, w, curved):
+    """Gradient (n_free,) and upper triangle of the NEWTON or GAUSS_NEWTON matrix (n_free, n_free) into ``w``.
 
-    ``entry`` (n_entries, 6) is scratch for the joint motions of the (node, coordinate) pairs.
+    Joint motions of the (node, coordinate) pairs from the root to the present node stand side by side in ``w.stack``.
     """
+    gradient, matrix, stack, axes, moments = w.gradient, w.matrix, w.stack, w.axes, w.moments
     n = p.n_free
     for i in range(n):
         gradient[i] = 0.0
         for j in range(i, n):
             matrix[i, j] = 0.0
-    for e in range(len(p.entry_free)):
-        for i in range(6):
-            entry[e, i] = 0.0
-    n_nodes = len(p.node_parent)
     vector = np.empty(3)
-    for node in range(n_nodes):
-        s = subtree[node]
+    a, v = np.empty(3), np.empty(3)
+    for node in range(len(p.node_parent)):
+        s = w.subtree[node]
+        first_entry = p.above_ptr[node]
+        top, end = p.entry_top[node], p.above_ptr[node + 1] - first_entry
+        for i in range(6):
+            for e in range(top, end):
+                stack[i, e] = 0.0
         torque = (s[18] - s[20], s[19] - s[15], s[14] - s[16])
         for op in range(p.operation_ptr[node], p.operation_ptr[node + 1]):
             k = p.n_couplers + op
@@ -266,83 +270,89 @@ def derivatives(p, slopes, bends, bends_single, axes, moments, subtree, entry, g
             force = 0.0
             for i in range(3):
                 force += moments[op, i] * s[10 + i] + axes[op, i] * torque[i]
-            for a in range(first, last):
-                e = p.pattern_entry[a]
-                slope = slopes[a]
+            for at in range(first, last):
+                e = p.pattern_entry[at]
+                slope = w.slopes[at]
                 for i in range(3):
-                    entry[e, i] += slope * axes[op, i]
-                    entry[e, 3 + i] += slope * moments[op, i]
-                gradient[p.pattern_free[a]] += slope * force
-            if curved == GAUSS_NEWTON:
-                continue
-            # The function's own bend, and the motions of this node on each other.
-            if last - first == 1:
-                j = p.pattern_free[first]
-                matrix[j, j] += force * bends_single[k]
-            elif bends[k] != 0.0:
-                for a in range(first, last):
-                    for b in range(first, a + 1):
-                        value = force * bends[k] * slopes[a] * slopes[b]
-                        _add(matrix, p.pattern_free[a], p.pattern_free[b], value)
-            _curvature_vector(s, axes[op], moments[op], vector)
-            for above in range(p.operation_ptr[node], op + 1):
-                if not p.rotates[above]:
-                    continue
-                term = axes[above, 0] * vector[0] + axes[above, 1] * vector[1] + axes[above, 2] * vector[2]
-                above_k = p.n_couplers + above
-                for a in range(p.pattern_ptr[above_k], p.pattern_ptr[above_k + 1]):
-                    i = p.pattern_free[a]
-                    for b in range(first, last):
-                        j = p.pattern_free[b]
-                        both = term * slopes[a] * slopes[b]
-                        if above == op:
-                            # Both orders of (a, b) come by; the upper triangle takes one of them.
-                            if i <= j:
-                                matrix[i, j] += both
-                        elif i == j:
-                            matrix[i, j] += 2.0 * both
-                        else:
-                            _add(matrix, i, j, both)
-    inertia = np.empty(6)
-    for e in range(len(p.entry_free)):
-        node, j = p.entry_node[e], p.entry_free[e]
-        s = subtree[node]
-        a, v = entry[e, :3], entry[e, 3:]
-        trace = s[4] + s[5] + s[6]
-        inertia[0] = s[2] * v[2] - s[3] * v[1] + trace * a[0] - s[4] * a[0] - s[7] * a[1] - s[8] * a[2]
-        inertia[1] = s[3] * v[0] - s[1] * v[2] + trace * a[1] - s[7] * a[0] - s[5] * a[1] - s[9] * a[2]
-        inertia[2] = s[1] * v[1] - s[2] * v[0] + trace * a[2] - s[8] * a[0] - s[9] * a[1] - s[6] * a[2]
-        inertia[3] = s[0] * v[0] + a[1] * s[3] - a[2] * s[2]
-        inertia[4] = s[0] * v[1] + a[2] * s[1] - a[0] * s[3]
-        inertia[5] = s[0] * v[2] + a[0] * s[2] - a[1] * s[1]
-        for other in range(p.entry_ptr[node], p.entry_ptr[node + 1]):
-            i = p.entry_free[other]
-            if i <= j:
-                value = 0.0
-                for d in range(6):
-                    value += entry[other, d] * inertia[d]
-                matrix[i, j] += value
-        if curved == NEWTON:
-            _curvature_vector(s, a, v, vector)
-            for d in range(3):
-                inertia[d] += vector[d]
-        i0, i1, i2, i3, i4, i5 = inertia[0], inertia[1], inertia[2], inertia[3], inertia[4], inertia[5]
-        for ancestor in range(p.ancestor_ptr[node], p.ancestor_ptr[node + 1]):
-            above = p.ancestor[ancestor]
-            for other in range(p.entry_ptr[above], p.entry_ptr[above + 1]):
-                i = p.entry_free[other]
-                value = (
-                    entry[other, 0] * i0
-                    + entry[other, 1] * i1
-                    + entry[other, 2] * i2
-                    + entry[other, 3] * i3
-                    + entry[other, 4] * i4
-                    + entry[other, 5] * i5
-                )
-                if i == j:
-                    matrix[i, j] += 2.0 * value
+                    stack[i, e] += slope * axes[op, i]
+                    stack[3 + i, e] += slope * moments[op, i]
+                gradient[p.pattern_free[at]] += slope * force
+            if curved == NEWTON:
+                _bend_of_operation(p, w, node, op, force, vector)
+        for e in range(top, end):
+            j = p.above[first_entry + e]
+            for i in range(3):
+                a[i] = stack[i, e]
+                v[i] = stack[3 + i, e]
+            trace = s[4] + s[5] + s[6]
+            i0 = s[2] * v[2] - s[3] * v[1] + trace * a[0] - s[4] * a[0] - s[7] * a[1] - s[8] * a[2]
+            i1 = s[3] * v[0] - s[1] * v[2] + trace * a[1] - s[7] * a[0] - s[5] * a[1] - s[9] * a[2]
+            i2 = s[1] * v[1] - s[2] * v[0] + trace * a[2] - s[8] * a[0] - s[9] * a[1] - s[6] * a[2]
+            i3 = s[0] * v[0] + a[1] * s[3] - a[2] * s[2]
+            i4 = s[0] * v[1] + a[2] * s[1] - a[0] * s[3]
+            i5 = s[0] * v[2] + a[0] * s[2] - a[1] * s[1]
+            for other in range(top, end):
+                i = p.above[first_entry + other]
+                if i <= j:
+                    matrix[i, j] += (
+                        stack[0, other] * i0
+                        + stack[1, other] * i1
+                        + stack[2, other] * i2
+                        + stack[3, other] * i3
+                        + stack[4, other] * i4
+                        + stack[5, other] * i5
+                    )
+            if curved == NEWTON:
+                _curvature_vector(s, a, v, vector)
+                i0 += vector[0]
+                i1 += vector[1]
+                i2 += vector[2]
+            set_rows(w.products, 0, stack, 0, (i0, i1, i2, i3, i4, i5), (top + BLOCK - 1) // BLOCK)
+            for other in range(top):
+                i = p.above[first_entry + other]
+                value = w.products[0, other]
+                if j < i:
+                    matrix[j, i] += value
+                elif i < j:
+                    matrix[i, j] += value
                 else:
-                    _add(matrix, i, j, value)
+                    matrix[j, j] += 2.0 * value
+
+
+@_inline
+def _bend_of_operation(p, w, node, op, force, vector):
+    """Add the bend of an operation's own function, and of the motions of its node on each other."""
+    matrix, slopes = w.matrix, w.slopes
+    k = p.n_couplers + op
+    first, last = p.pattern_ptr[k], p.pattern_ptr[k + 1]
+    if last - first == 1:
+        j = p.pattern_free[first]
+        matrix[j, j] += force * w.bends_single[k]
+    elif w.bends[k] != 0.0:
+        for a in range(first, last):
+            for b in range(first, a + 1):
+                value = force * w.bends[k] * slopes[a] * slopes[b]
+                _add(matrix, p.pattern_free[a], p.pattern_free[b], value)
+    _curvature_vector(w.subtree[node], w.axes[op], w.moments[op], vector)
+    for above in range(p.operation_ptr[node], op + 1):
+        if not p.rotates[above]:
+            continue
+        axis = w.axes[above]
+        term = axis[0] * vector[0] + axis[1] * vector[1] + axis[2] * vector[2]
+        above_k = p.n_couplers + above
+        for a in range(p.pattern_ptr[above_k], p.pattern_ptr[above_k + 1]):
+            i = p.pattern_free[a]
+            for b in range(first, last):
+                j = p.pattern_free[b]
+                both = term * slopes[a] * slopes[b]
+                if above == op:
+                    # Both orders of (a, b) come by; the upper triangle takes one of them.
+                    if i <= j:
+                        matrix[i, j] += both
+                elif i == j:
+                    matrix[i, j] += 2.0 * both
+                else:
+                    _add(matrix, i, j, both)
 
 
 @_internal
@@ -381,9 +391,7 @@ def derive(p, q, target, weights, goal, goal_weight, curved, w):
     ``curved`` is a float because numba compiles a copy for each Boolean or whole constant.
     """
     _gather(p, w.points, target, weights, w.subtree)
-    derivatives(
-        p, w.slopes, w.bends, w.bends_single, w.axes, w.moments, w.subtree, w.entry, w.gradient, w.matrix, curved
-    )
+    derivatives(p, w, curved)
     for j in range(p.n_free):
         w.gradient[j] += goal_weight[j] * (q[j] - goal[j])
         w.matrix[j, j] += goal_weight[j]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from biopose_sim.ik.cholesky import factor, solve_factored
 from biopose_sim.ik.kernel import GAUSS_NEWTON, NEWTON, _internal, _jit, cost_of, derive, slope_of
-from biopose_sim.ik.program import Array
+from biopose_sim.ik.program import Array, Program
 
 COLD, WARM, OWN = 0, 1, 2
 _BOUND_ROUNDS = 12
@@ -34,6 +34,7 @@ class StepSpace(NamedTuple):
 
     active: NDArray[np.bool_]
     lower: Array
+    front: Array
     step: Array
     damping: Array
     trial: Array
@@ -41,10 +42,13 @@ class StepSpace(NamedTuple):
     blunt: NDArray[np.int64]
 
 
-def step_space(n: int) -> StepSpace:
-    """Allocate the scratch arrays for n coordinates."""
+def step_space(program: Program) -> StepSpace:
+    """Allocate the scratch arrays for a program."""
+    n, width = program.path.shape
     vectors = (np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n))
-    return StepSpace(np.ones(n, dtype=bool), np.zeros((n, n)), *vectors, np.zeros(2, np.int64))
+    return StepSpace(
+        np.ones(n, dtype=bool), np.zeros((n, width)), np.zeros((width, width)), *vectors, np.zeros(2, np.int64)
+    )
 
 
 @_internal
@@ -63,7 +67,7 @@ def _bounded_solution(p, q, g, matrix, low, high, s):
                 for j in range(n):
                     if s.active[j]:
                         s.step[j] -= (matrix[j, k] if j < k else matrix[k, j]) * s.border[k]
-        solve_factored(p, s.lower, s.step)
+        solve_factored(p, s.lower, s.front, s.step)
         kept = True
         for j in range(n):
             if not s.active[j]:
@@ -74,7 +78,7 @@ def _bounded_solution(p, q, g, matrix, low, high, s):
                 kept = False
         if kept:
             return True
-        if not factor(p, matrix, s.active, s.damping, s.lower):
+        if not factor(p, matrix, s.active, s.damping, s.lower, s.front):
             return False
     return True
 
@@ -95,7 +99,8 @@ def _newton_step(p, q, target, weights, goal, goal_weight, low, high, movable, f
             s.active[j] = movable[j] and not pressed
             s.border[j] = 0.0
             s.damping[j] = floor[j] + more * (abs(w.matrix[j, j]) + floor[j])
-        if factor(p, w.matrix, s.active, s.damping, s.lower) and _bounded_solution(p, q, g, w.matrix, low, high, s):
+        definite = factor(p, w.matrix, s.active, s.damping, s.lower, s.front)
+        if definite and _bounded_solution(p, q, g, w.matrix, low, high, s):
             return newton, more
         if newton and 0.0 < more < _MOST_NEWTON_DAMPING:
             more *= 10.0
@@ -124,7 +129,7 @@ def _chord_steps(p, q, target, weights, goal, goal_weight, low, high, movable, t
             if s.active[j] == (pressed or not movable[j]):
                 return cost, steps, False
             s.step[j] = -g[j] if s.active[j] else 0.0
-        solve_factored(p, s.lower, s.step)
+        solve_factored(p, s.lower, s.front, s.step)
         largest = 0.0
         for j in range(n):
             s.trial[j] = q[j] + s.step[j]

@@ -224,7 +224,7 @@ def root_columns(program: Program) -> BoolArray:
     """Which free coordinates move the first node of the tree, shape (n,)."""
     root = np.zeros(program.n_free, dtype=bool)
     if len(program.node_parent):
-        root[program.entry_free[program.entry_ptr[0] : program.entry_ptr[1]]] = True
+        root[program.above[: program.above_ptr[1]]] = True
     return root
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose_sim.ik.vectors import padded
 from biopose_sim.kinematics.tree import ROTATION, FixedTransform, KinematicTree, Operation
 from biopose_sim.kinematics.tree_builder import axis_rotation
 from biopose_sim.osim.functions import ScalarFunction
@@ -24,11 +25,12 @@ LINE, PIECES, SINE = 0, 1, 2
 class Program(NamedTuple):
     """Arrays of the kernel; "function" counts couplers first, then the operations; "ptr" arrays are CSR.
 
-    Variables are the free coordinates, from the leaves of the tree to its root, then the dependent ones. In this
-    order the Hessian's Cholesky factor is as sparse as the tree: the rows of each column below the diagonal are runs of
-    neighbours, from ``run_first`` up to ``run_end``; ``panel`` lists the first columns of panels with the same rows
-    below them. The pattern of a function lists the free coordinates it depends on; ``pattern_entry`` maps each to the
-    node's entry, a (node, free coordinate) pair.
+    Variables are the free coordinates, from the leaves of the tree to its root (in postorder), then the dependent ones.
+    In this order the Hessian's Cholesky factor is as sparse as the tree: rows of a column below the diagonal are the
+    coordinates above it, ``path`` (n_free, width), from the root's (level 0) up to its own ``level``. The pattern of a
+    function lists the free coordinates it depends on. Nodes come depth first. ``above`` lists, per node, the free
+    coordinates that move it, once for each node from the root to itself that they move; the node's own begin at
+    ``entry_top`` of these, and ``pattern_entry`` is the place of each element of a pattern among them.
     """
 
     n_free: int
@@ -55,17 +57,13 @@ class Program(NamedTuple):
     turned: NDArray[np.bool_]
     rotation: Array
     translation: Array
-    entry_ptr: NDArray[np.int64]
-    entry_free: NDArray[np.int64]
-    entry_node: NDArray[np.int64]
-    ancestor_ptr: NDArray[np.int64]
-    ancestor: NDArray[np.int64]
+    entry_top: NDArray[np.int64]
+    above_ptr: NDArray[np.int64]
+    above: NDArray[np.int64]
     marker_node: NDArray[np.int64]
     marker_local: Array
-    panel: NDArray[np.int64]
-    run_ptr: NDArray[np.int64]
-    run_first: NDArray[np.int64]
-    run_end: NDArray[np.int64]
+    level: NDArray[np.int64]
+    path: NDArray[np.int64]
 
 
 class ReducedProblem(NamedTuple):
@@ -139,8 +137,9 @@ class _Reducer:
         self.parents: list[int] = []
         self.operations: list[list[_OperationItem]] = []
         place: dict[int, tuple[int, Array, Array]] = {-1: (-1, np.eye(3), np.zeros(3))}
-        for index, at_node in enumerate(tree.nodes):
+        for index in _depth_first([at.parent for at in tree.nodes]):
             if needed[index]:
+                at_node = tree.nodes[index]
                 parent = place[at_node.parent]
                 place[index] = self._reduce_node(at_node.pre, at_node.operations, at_node.post, parent)
         marker_node, marker_local = [], []
@@ -185,7 +184,7 @@ class _Reducer:
     def _assemble(self, marker_node: NDArray[np.int64], marker_local: Array) -> ReducedProblem:
         items = [item for node in self.operations for item in node]
         used: set[int] = {j for item in items for row, _ in item.argument for j in self.depends[row]}
-        free = self._leaves_first(used)
+        free, above = self._postorder(self._leaves_first(used))
         column = {int(j): k for k, j in enumerate(free)}
         couplers = self._needed_couplers(items)
         variable = dict(column)
@@ -194,7 +193,7 @@ class _Reducer:
         functions = [(d.function, d.argument) for d in couplers] + [(i.function, i.argument) for i in items]
         patterns = [self._pattern(argument, column) for _, argument in functions]
         node_of = [-1] * len(couplers) + [n for n, ops in enumerate(self.operations) for _ in ops]
-        entries = _Entries(len(self.operations), patterns, node_of)
+        entries = _Entries(self.parents, patterns, node_of)
         program = Program(
             n_free=len(free),
             n_couplers=len(couplers),
@@ -208,13 +207,11 @@ class _Reducer:
             turned=np.array([not np.array_equal(i.rotation, np.eye(3)) for i in items], dtype=bool),
             rotation=np.array([i.rotation for i in items]).reshape(-1, 3, 3),
             translation=np.array([i.translation for i in items]).reshape(-1, 3),
-            entry_ptr=entries.ptr,
-            entry_free=entries.free,
-            entry_node=entries.node,
-            **_csr("ancestor", "ancestor", [self._ancestors(n) for n in range(len(self.parents))]),
+            entry_top=entries.top,
+            **_csr("above", "above", entries.above),
             marker_node=marker_node,
             marker_local=marker_local,
-            **_runs(self._fill(entries, len(free))),
+            **_paths(above),
         )
         return ReducedProblem(program, free, np.array(self.markers, dtype=np.int64), self.constant)
 
@@ -228,20 +225,28 @@ class _Reducer:
                         first.setdefault(j, node)
         return np.array(sorted(used, key=lambda j: (-first[j], j)), dtype=np.int64)
 
-    def _fill(self, entries: _Entries, n: int) -> list[list[int]]:
-        """Rows below the diagonal of each column of the Cholesky factor (symbolic elimination)."""
-        rows: list[set[int]] = [set() for _ in range(n)]
-        of_node = [[int(j) for j in entries.free[a:b]] for a, b in zip(entries.ptr[:-1], entries.ptr[1:])]
-        for node, own in enumerate(of_node):
-            for j in {j for above in [node, *self._ancestors(node)] for j in of_node[above]}:
-                for i in own:
+    def _postorder(self, free: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Free coordinates so that all below one in the elimination tree come just before it; the one above each."""
+        column = {int(j): k for k, j in enumerate(free)}
+        rows: list[set[int]] = [set() for _ in free]
+        own = [
+            {column[j] for item in items for row, _ in item.argument for j in self.depends[row]}
+            for items in self.operations
+        ]
+        for node, moved in enumerate(own):
+            for j in moved.union(*(own[above] for above in self._ancestors(node))):
+                for i in moved:
                     rows[min(i, j)].add(max(i, j))
-        for j in range(n):
-            rows[j].discard(j)
-            if rows[j]:
-                parent = min(rows[j])
-                rows[parent] |= rows[j] - {parent}
-        return [sorted(r) for r in rows]
+        above = np.full(len(free), -1, dtype=np.int64)
+        for j, reached in enumerate(rows):
+            later = reached - {j}
+            if later:
+                above[j] = min(later)
+                rows[above[j]] |= later
+        order = np.array(_depth_first(list(above))[::-1], dtype=np.int64)
+        place = np.empty(len(order) + 1, dtype=np.int64)
+        place[order], place[-1] = np.arange(len(order)), -1
+        return free[order], place[above[order]]
 
     def _needed_couplers(self, items: list[_OperationItem]) -> list:
         wanted = {row for item in items for row, _ in item.argument}
@@ -282,20 +287,37 @@ class _Reducer:
 
 
 class _Entries:
-    """(node, free coordinate) pairs, and the entry of every pattern element."""
+    """Free coordinates that move each node, from the root's to its own, and the place of every pattern element."""
 
-    def __init__(self, n_nodes: int, patterns: list[list[int]], node_of: list[int]) -> None:
-        per_node: list[list[int]] = [[] for _ in range(n_nodes)]
+    def __init__(self, parents: list[int], patterns: list[list[int]], node_of: list[int]) -> None:
+        own: list[list[int]] = [[] for _ in parents]
         for pattern, node in zip(patterns, node_of):
             if node >= 0:
-                per_node[node] += [j for j in pattern if j not in per_node[node]]
-        self.ptr = np.cumsum([0, *(len(p) for p in per_node)], dtype=np.int64)
-        self.free = np.array([j for p in per_node for j in p], dtype=np.int64)
-        self.node = np.array([n for n, p in enumerate(per_node) for _ in p], dtype=np.int64)
-        index = {(n, j): int(self.ptr[n]) + k for n, p in enumerate(per_node) for k, j in enumerate(p)}
+                own[node] += [j for j in pattern if j not in own[node]]
+        self.above: list[list[int]] = []
+        for node, parent in enumerate(parents):
+            self.above.append([*(self.above[parent] if parent >= 0 else []), *own[node]])
+        self.top = np.array([len(a) - len(o) for a, o in zip(self.above, own)], dtype=np.int64)
         self.of_pattern = np.array(
-            [index.get((node, j), -1) for pattern, node in zip(patterns, node_of) for j in pattern], dtype=np.int64
+            [
+                int(self.top[node]) + own[node].index(j) if node >= 0 else -1
+                for pattern, node in zip(patterns, node_of)
+                for j in pattern
+            ],
+            dtype=np.int64,
         )
+
+
+def _depth_first(parents: list[int]) -> list[int]:
+    """Nodes of a forest, each just after its parent and what hangs from the parent's earlier children."""
+    below: list[list[int]] = [[] for _ in range(len(parents) + 1)]
+    for node, parent in enumerate(parents):
+        below[parent].append(node)
+    order, waiting = [], below[-1][::-1]
+    while waiting:
+        order.append(waiting.pop())
+        waiting += below[order[-1]][::-1]
+    return order
 
 
 def _csr(ptr: str, values: str, rows: list[list[int]]) -> dict[str, Any]:
@@ -305,26 +327,15 @@ def _csr(ptr: str, values: str, rows: list[list[int]]) -> dict[str, Any]:
     }
 
 
-def _runs(columns: list[list[int]]) -> dict[str, Any]:
-    """The rows of each column as runs of neighbours, which compiled loops take four at a time."""
-    starts = [[r for r in rows if r - 1 not in rows] for rows in columns]
-    ends = [[r + 1 for r in rows if r + 1 not in rows] for rows in columns]
-    return {
-        "panel": np.array(_panels(columns), dtype=np.int64),
-        **_csr("run", "run_first", starts),
-        "run_end": _csr("run", "run_end", ends)["run_end"],
-    }
-
-
-def _panels(columns: list[list[int]]) -> list[int]:
-    """First columns of the panels, of four neighbours with the same rows below them or of one, and their number."""
-    firsts, j = [], 0
-    while j < len(columns):
-        firsts.append(j)
-        last = j + 3
-        alike = last < len(columns) and all(columns[c] == [c + 1, *columns[c + 1]] for c in range(j, last))
-        j += 4 if alike else 1
-    return [*firsts, len(columns)]
+def _paths(above: NDArray[np.int64]) -> dict[str, Any]:
+    """Level of each coordinate and the coordinates from the root to it, padded with its own."""
+    n = len(above)
+    paths: list[list[int]] = [[] for _ in range(n)]
+    for j in range(n - 1, -1, -1):
+        paths[j] = [*(paths[above[j]] if above[j] >= 0 else []), j]
+    width = padded(max(map(len, paths), default=0))
+    path = np.array([p + [j] * (width - len(p)) for j, p in enumerate(paths)], dtype=np.int64).reshape(n, width)
+    return {"level": np.array([len(p) - 1 for p in paths], dtype=np.int64), "path": path}
 
 
 def _shift(function: ScalarFunction, offset: float) -> ScalarFunction:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from biopose_sim.ik.program import Array, Program
+from biopose_sim.ik.vectors import padded
 
 
 class Workspace(NamedTuple):
@@ -22,7 +23,8 @@ class Workspace(NamedTuple):
     moments: Array
     points: Array
     subtree: Array
-    entry: Array
+    stack: Array
+    products: Array
     gradient: Array
     matrix: Array
 
@@ -30,7 +32,7 @@ class Workspace(NamedTuple):
 def workspace(program: Program) -> Workspace:
     """Allocate the scratch arrays for a program."""
     nodes, operations, functions = len(program.node_parent), len(program.rotates), len(program.kind)
-    n = program.n_free
+    n, width = program.n_free, padded(int(np.diff(program.above_ptr).max(initial=0)))
     return Workspace(
         values=np.zeros(functions),
         slopes=np.zeros(len(program.pattern_free)),
@@ -42,7 +44,8 @@ def workspace(program: Program) -> Workspace:
         moments=np.zeros((operations, 3)),
         points=np.zeros((len(program.marker_node), 3)),
         subtree=np.zeros((nodes, 22)),
-        entry=np.zeros((len(program.entry_free), 6)),
+        stack=np.zeros((6, width)),
+        products=np.zeros((1, width)),
         gradient=np.zeros(n),
         matrix=np.zeros((n, n)),
     )

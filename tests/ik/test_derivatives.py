@@ -8,6 +8,7 @@ from numba import njit
 
 from biopose_sim.ik import cholesky, kernel
 from biopose_sim.ik.kernel import GAUSS_NEWTON, NEWTON, workspace
+from biopose_sim.ik.newton import step_space
 from biopose_sim.ik.solver import problem_of
 from biopose_sim.ik.types import CoordinateTarget, IKConfig
 
@@ -24,18 +25,18 @@ def derive(p, q, target, weights, goal, goal_weight, curved, w):
 
 
 @njit
-def factor(p, matrix, active, damping, lower):
-    return cholesky.factor(p, matrix, active, damping, lower)
+def factor(p, matrix, active, damping, lower, front):
+    return cholesky.factor(p, matrix, active, damping, lower, front)
 
 
 @njit
-def solve_factored(p, lower, right):
-    cholesky.solve_factored(p, lower, right)
+def solve_factored(p, lower, front, right):
+    cholesky.solve_factored(p, lower, front, right)
 
 
 @njit
-def inverse_diagonal(p, matrix, damping):
-    return cholesky.inverse_diagonal(p, matrix, damping)
+def inverse_diagonal(p, matrix, damping, lower, front):
+    return cholesky.inverse_diagonal(p, matrix, damping, lower, front)
 
 
 def _problem(model):
@@ -99,20 +100,22 @@ def test_sparse_cholesky_equals_dense(test_data, name):
     damping = 1e-4 * np.diag(full) + 1e-6
     rng = np.random.default_rng(0)
     active = rng.random(n) < 0.8
-    lower = np.zeros((n, n))
-    assert factor(program, w.matrix, active, damping, lower)
+    scratch = step_space(program)
+    factors = scratch.lower, scratch.front
+    assert factor(program, w.matrix, active, damping, *factors)
     right = np.where(active, rng.normal(size=n), 0.0)
     solution = right.copy()
-    solve_factored(program, lower, solution)
+    solve_factored(program, *factors, solution)
     dense = np.where(active[:, None] & active, full + np.diag(damping), np.eye(n))
     np.testing.assert_allclose(solution, np.linalg.solve(dense, right), rtol=1e-6, atol=1e-9 * np.abs(solution).max())
     expected = np.diag(np.linalg.inv(full + np.diag(damping)))
-    np.testing.assert_allclose(inverse_diagonal(program, w.matrix, damping), expected, rtol=1e-6)
+    np.testing.assert_allclose(inverse_diagonal(program, w.matrix, damping, *factors), expected, rtol=1e-6)
 
 
 def test_cholesky_refuses_an_indefinite_matrix(test_data):
     problem = _problem(load_model(test_data, "arm26"))
-    lower = np.zeros((2, 2))
-    everything, nothing = np.ones(2, dtype=bool), np.zeros(2)
-    assert not factor(problem.reduced.program, np.array([[1.0, 2.0], [0.0, 1.0]]), everything, nothing, lower)
-    assert np.isinf(inverse_diagonal(problem.reduced.program, np.array([[1.0, 2.0], [0.0, 1.0]]), nothing)).all()
+    program = problem.reduced.program
+    scratch = step_space(program)
+    matrix, everything, nothing = np.array([[1.0, 2.0], [0.0, 1.0]]), np.ones(2, dtype=bool), np.zeros(2)
+    assert not factor(program, matrix, everything, nothing, scratch.lower, scratch.front)
+    assert np.isinf(inverse_diagonal(program, matrix, nothing, scratch.lower, scratch.front)).all()
