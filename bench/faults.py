@@ -33,7 +33,7 @@ TABLES = Path(__file__).resolve().parent
 CASES = ("fit", "opensim", "large")
 # Recordings of the small data set and how many frames of each: people differ in what they do.
 STATIC, MOTIONS = "static1", ("walking1", "DJ1", "STS1", "squats1")
-FRAMES = {"fit": 100, "opensim": 10}
+FRAMES = {"fit": 60, "opensim": 10}
 PERSONS = {"fit": 2, "opensim": 2, "large": 20}
 LARGE_TRIALS = 3
 BAD = ("person0/cut_off.trc", "person0/empty.trc", "person1/no_markers.trc")

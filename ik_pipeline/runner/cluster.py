@@ -155,8 +155,8 @@ def _register(client: Client, equip: WorkerPlugin) -> None:
 
 @contextlib.contextmanager
 def _local(workers: int | None, scratch: Path, debug: bool) -> Iterator[LocalCluster]:
-    environment = {**dict.fromkeys(_THREADS, "1"), "TMPDIR": str(scratch)}
-    settings = {**_SETTINGS, "distributed.nanny.pre-spawn-environ": environment, "temporary-directory": str(scratch)}
+    threads = dict.fromkeys(_THREADS, "1")
+    settings = {**_SETTINGS, "distributed.nanny.pre-spawn-environ": threads, "temporary-directory": str(scratch)}
     with dask.config.set(settings), _without_interrupts():
         cluster = _started(
             n_workers=workers or os.cpu_count() or 1,
@@ -165,6 +165,7 @@ def _local(workers: int | None, scratch: Path, debug: bool) -> Iterator[LocalClu
             dashboard_address="127.0.0.1:0",
             local_directory=str(scratch),
             silence_logs=logging.WARNING if debug else logging.CRITICAL + 1,
+            env={"TMPDIR": str(scratch)},  # before what the user's environment says, as settings would not be
         )
     try:
         yield cluster

@@ -14,6 +14,7 @@ import numpy as np
 
 from biopose_sim.errors import BioposeError, InputError
 from biopose_sim.io import Trial, write_mot, write_trc
+from biopose_sim.io.notice import listed
 from biopose_sim.osim.process import OpenSimError
 from ik_pipeline.quality import TrialQuality, measure_person, measure_trial
 from ik_pipeline.runner import keys
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from biopose_sim.ik.types import KinematicsResult
 
 T = TypeVar("T")
+# Fewer markers than this do not tell where a body is; so many that model and recording share are no chance.
+_FEWEST, _MANY = 3, 10
 
 
 class BadInput(InputError):
@@ -198,10 +201,26 @@ def _extremes(path: Path) -> _Extremes:
 
 def _read(kit: Kit, person: PersonSpec, trial: TrialSpec) -> Trial:
     try:
-        return kit.parts.source.read(person, trial)
+        read = kit.parts.source.read(person, trial)
+        _check_names(read, kit.parts.choice.model.marker_names)
+        return read
     except InputError as error:
         named = [path for path in trial.files if str(path) == error.source]
         raise BadInput((named or list(trial.files))[0], error) from error
+
+
+def _check_names(trial: Trial, known: tuple[str, ...]) -> None:
+    """Refuse markers of another set: the few that bear the same name by chance fit perfectly and tell nothing.
+
+    Raises:
+        InputError: hardly any marker is in the model.
+    """
+    shared = [name for name in trial.marker_names if name in known]
+    chance = len(shared) < _MANY and 2 * len(shared) < min(len(trial.marker_names), len(known))
+    if chance or len(shared) < _FEWEST:
+        shown = f" ({listed(shared)})" if shared else ""
+        problem = f"shares {len(shared)} of its {len(trial.marker_names)} markers with the model{shown}"
+        raise InputError(trial.source or trial.name, problem, "give the model or the marker set that has its markers")
 
 
 def _remove_folders(folder: Path) -> None:

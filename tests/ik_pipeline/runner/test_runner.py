@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import errno
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from runner_fakes import FRAMES, LENIENT, QuickEngine, TextSource, begun, choice, content, make_data, run_fake
 
 from biopose_sim.errors import InputError
+from biopose_sim.io import Trial
 from biopose_sim.io.record import sha256
 from ik_pipeline.runner.errors import OutputError
 from ik_pipeline.runner.folder import opened
+from ik_pipeline.runner.jobs import _check_names
 from ik_pipeline.runner.run import RunOptions, run
 from ik_pipeline.runner.types import Parts, Wanted
 from ik_pipeline.store import read_stored_scaling, read_stored_trial
@@ -216,3 +220,19 @@ def test_a_trial_may_have_the_name_of_another_file(source, out, here):
     manifest = run_fake(source, out).manifest
     assert "model_" in [trial["name"] for trial in manifest["persons"][0]["trials"]]
     assert (out / "persons/p0/model_.npz").exists()
+
+
+def test_markers_of_another_set_are_refused():
+    """A few names that are the same by chance would fit without any error."""
+    markers = np.zeros((2, 40, 3))
+    for names, refused in (
+        (["C7", *(f"x{i}" for i in range(39))], "shares 1 of its 40 markers with the model .'C7'."),
+        ([f"m{i}" for i in range(9)] + [f"x{i}" for i in range(31)], "shares 9 of its 40 markers"),
+        ([f"m{i}" for i in range(10)] + [f"x{i}" for i in range(30)], None),
+    ):
+        trial = Trial.checked("walk", np.arange(2.0), markers, names, source=Path("walk.trc"))
+        known = ("C7", *(f"m{i}" for i in range(30)))
+        with pytest.raises(InputError, match=f"walk.trc: {refused}") if refused else nullcontext():
+            _check_names(trial, known)
+    legs = Trial.checked("legs", np.arange(2.0), markers[:, :4], ["m1", "m2", "m3", "m4"])
+    _check_names(legs, known)  # all that it has

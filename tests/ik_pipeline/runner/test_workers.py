@@ -12,7 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from distributed import Client
 from runner_fakes import begun, content, make_data, run_fake
+
+from ik_pipeline.runner.cluster import _local
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TIMEOUT = 120  # [s]
@@ -92,6 +95,13 @@ def test_killed_and_resumed_the_files_are_the_same(tmp_path, here):
     assert run.stderr.read() == b""
     assert content(out) == content(tmp_path / "undisturbed")
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in done.items())  # nothing is done twice
+
+
+def test_temporary_files_of_workers_go_with_the_run(tmp_path, monkeypatch):
+    """Also where the user's environment names a folder for them: of a killed worker nobody else removes them."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "users"))
+    with _local(1, tmp_path / "scratch", debug=False) as cluster, Client(cluster, set_as_default=False) as client:
+        assert client.submit(os.getenv, "TMPDIR").result(TIMEOUT) == str(tmp_path / "scratch")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may mount a small disk")
