@@ -54,7 +54,7 @@ ALIASES = {
 # The marker set of the OpenCap validation study: landmarks where LaiArnoldModified2017 (Lai, Arnold & Wakeling 2017 Ann
 # Biomed Eng 45:2762; model of the study) has them, whose segments are those of the default model; clusters by eye.
 _LAI = "LaiArnoldModified2017 as in the OpenCap validation study"
-_EYE = "by eye, on a picture of a person with this cluster"
+_EYE = "to the cm as on one person with this cluster; offsets are free within 3 cm"
 OPENCAP = (
     ("C7", "thorax:C7", "landmark", 1.0, ""), ("S_Shoulder", "thorax:SACR", "landmark", 0.5, ""), ("S_Sternum", "thorax:SCLV", "landmark", 1.0, ""),
     ("S.ASIS", "pelvis 0.028 0.010 0.128", "landmark", 3.0, _LAI), ("S.PSIS", "pelvis -0.154 0.025 0.050", "landmark", 3.0, _LAI),

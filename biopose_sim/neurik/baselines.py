@@ -107,8 +107,8 @@ def engine_method(
                     q[: part.n_frames] = result.coordinates[:, columns]
             except OpenSimError as error:
                 note(f"a person was left out, or some trials: {error}")
-                return found, None
-        return found, scaled.scales
+                return Answer(found, None)
+        return Answer(found, scaled.scales, scaled.marker_offsets)
 
     return solve
 
@@ -152,7 +152,7 @@ def mean_method(data: ShardData, model: OsimModel) -> Method:
             at = framer(torch.from_numpy(own)[None])
             everywhere = Pose(*(part.expand(1, len(own), *part.shape[2:]) for part in parts))
             found.append(skeleton.decode(everywhere, at.heading, at.origin)[0].double().numpy())
-        return found, scales
+        return Answer(found, scales)
 
     return solve
 

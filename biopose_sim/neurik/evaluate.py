@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from biopose_sim.neurik.scoring import score
 from ik_pipeline.shards import ShardData
 
 __all__ = [
+    "Answer",
     "Disturb",
     "Method",
     "Named",
@@ -38,8 +39,23 @@ Array = NDArray[np.floating]
 Markers = NDArray[np.float32]
 # Markers (T, M, 3) [m] of a trial, NaN where not seen, its rate [Hz] and its row in the split; returns what is seen.
 Disturb = Callable[[Markers, float, int], Markers]
-# From a person's marker trials and their rates [Hz] to coordinates (T, n_q) of each, and factors (n_bodies, 3).
-Answer = tuple[list[Array], Array | None]
+
+
+class Answer(NamedTuple):
+    """What a method says of a person.
+
+    Attributes:
+        coordinates: (T, n_q) of each trial [rad | m]; NaN where nothing is known.
+        scales: factors (n_bodies, 3); None where the method has none.
+        marker_offsets: of the markers from where scaling puts them, in body axes (M, 3) [m]; None: they lie there.
+    """
+
+    coordinates: list[Array]
+    scales: Array | None
+    marker_offsets: Array | None = None
+
+
+# From a person's marker trials and their rates [Hz].
 Method = Callable[[list[Markers], list[float]], Answer]
 
 
@@ -85,12 +101,11 @@ def network_method(predictor: Predictor, names: Sequence[str] | None = None) -> 
     def solve(markers: list[Markers], rates: list[float]) -> Answer:
         given = [torch.from_numpy(np.ascontiguousarray(m[:, columns])) for m in markers]
         found = predictor.motions(given, rates)
-        sizes = torch.cat([windows for _, windows in found]).mean(dim=0)
-        scales = predictor.skeleton.scales(sizes).double().numpy()
+        scales, offsets = predictor.size([windows for _, windows in found])
         coordinates = [q.double().numpy() for q, _ in found]
         if not (np.isfinite(scales).all() and all(np.isfinite(q).all() for q in coordinates)):
             raise InputError("the network", "gives no numbers", "its weights are damaged: get them anew")
-        return coordinates, scales
+        return Answer(coordinates, scales, offsets)
 
     return solve
 
@@ -102,7 +117,7 @@ def refined_method(predictor: Predictor, names: Sequence[str]) -> Method:
     def solve(markers: list[Markers], rates: list[float]) -> Answer:
         trials = [as_trial(f"trial{k}", m, rate, names) for k, (m, rate) in enumerate(zip(markers, rates))]
         found = predictor.person(trials, refine=True)
-        return [result.coordinates for result in found.results], found.scales
+        return Answer([result.coordinates for result in found.results], found.scales, found.marker_offsets)
 
     return solve
 
@@ -147,13 +162,14 @@ def evaluate(
         if isinstance(method, Named):
             known = [data.trials[row] for row in rows]
             times = [t["start_s"] + np.arange(len(x["markers"])) / rate for t, x, rate in zip(known, trials, rates)]
-            coordinates, scales = method.named(person, [str(t["name"]) for t in known], times)
+            answer = method.named(person, [str(t["name"]) for t in known], times)
         else:
             markers = list(_seen(data, rows, rates, disturb))
             start = time.perf_counter()
-            coordinates, scales = method(markers, rates)
+            answer = method(markers, rates)
         seconds = time.perf_counter() - start
-        scores = [score(data.card.content, model, trial, q, scales) for trial, q in zip(trials, coordinates)]
+        person_of = answer.scales, answer.marker_offsets
+        scores = [score(data.card.content, model, x, q, *person_of) for x, q in zip(trials, answer.coordinates)]
         each = seconds / max(sum(s.frames for s in scores), 1)
         for row, own in zip(rows, scores):
             if own.frames:

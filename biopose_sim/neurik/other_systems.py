@@ -43,7 +43,8 @@ class MotionFiles:
 
     def named(self, person: str, trials: Sequence[str], times: Sequence[Array]) -> Answer:
         """Return coordinates (T, n_q) of each trial at its times [s], NaN where none is known, and factors or None."""
-        return [self._trial(person, trial, time) for trial, time in zip(trials, times)], self._scales(person)
+        motions = [self._trial(person, trial, time) for trial, time in zip(trials, times)]
+        return Answer(motions, self._scales(person))
 
     def _trial(self, person: str, trial: str, time: Array) -> Array:
         names = self.model.coordinate_names

@@ -17,12 +17,18 @@ Array = NDArray[np.floating]
 
 
 def score(
-    card: Mapping[str, Any], model: OsimModel, trial: Mapping[str, Any], q: Array, scales: Array | None
+    card: Mapping[str, Any],
+    model: OsimModel,
+    trial: Mapping[str, Any],
+    q: Array,
+    scales: Array | None,
+    marker_offsets: Array | None = None,
 ) -> Scores:
     """Return the scores of predicted coordinates and factors of a trial.
 
     Angles count where the coordinate is rotational, neither locked nor dependent, and was solved for in the trial; the
-    root's are among them. Landmarks need all free coordinates and the factors, orientations all free coordinates.
+    root's are among them. Landmarks need all free coordinates and the factors, orientations all free coordinates; the
+    true landmarks are those of the person, who has them elsewhere than scaling puts them.
 
     Args:
         card: content of the shards' card.
@@ -31,6 +37,8 @@ def score(
         q: (T, n_q) [rad | m]; rows of NaN are frames that were not solved, columns of NaN coordinates that the
             method does not have.
         scales: factors (n_bodies, 3); None where the method has none.
+        marker_offsets: where the method says that the person's markers lie, from where scaling puts them, in body
+            axes (M, 3) [m]; None: there.
     """
     about, names = card["model"], tuple(card["names"]["coordinates"])
     predicted = np.asarray(q, dtype=float)
@@ -42,7 +50,7 @@ def score(
         errors = angle_errors(predicted[:, angles], true[:, angles])
         angle[angles] = [_mean(column) for column in errors.T]
     sure = np.where(np.asarray(trial["coordinates_determined"], dtype=bool), angle, np.nan)
-    landmarks, orientation = _poses(card, model, trial, predicted, solved, scales)
+    landmarks, orientation = _poses(card, model, trial, predicted, solved, scales, marker_offsets)
     body = math.nan
     if scales is not None:
         off = body_errors(scales, np.asarray(trial["scales"], dtype=float), _sizes(about), card["names"]["bodies"])
@@ -62,6 +70,7 @@ def _poses(
     q: Array,
     solved: NDArray[np.bool_],
     scales: Array | None,
+    marker_offsets: Array | None,
 ) -> tuple[float, float]:
     """MPBLPE [mm] and the mean error of the segments' orientations [deg]."""
     about = card["model"]
@@ -70,7 +79,7 @@ def _poses(
     if not whole.any():
         return math.nan, math.nan
     defaults = model.default_coordinates.numpy()
-    found = _kinematics(model, np.where(np.isfinite(q[whole]), q[whole], defaults), scales)
+    found = _kinematics(model, np.where(np.isfinite(q[whole]), q[whole], defaults), scales, marker_offsets)
     rows = np.flatnonzero(solved)[whole]
     truth = _kinematics(
         model, np.asarray(trial["coordinates"], dtype=float)[rows], np.array(trial["scales"], dtype=float)
@@ -92,8 +101,10 @@ def _poses(
 
 
 @torch.no_grad()
-def _kinematics(model: OsimModel, q: Array, scales: Array | None) -> ForwardKinematics:
-    scaled = model if scales is None else model.scale(scales)
+def _kinematics(
+    model: OsimModel, q: Array, scales: Array | None, marker_offsets: Array | None = None
+) -> ForwardKinematics:
+    scaled = model if scales is None else model.scale(scales, marker_offsets)
     found: ForwardKinematics = scaled(torch.from_numpy(np.asarray(q, dtype=float)))
     return found
 

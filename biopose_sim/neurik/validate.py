@@ -81,7 +81,8 @@ class Validation:
         of = slice(framed.heading.shape[1] - estimate.pose.joints.shape[1], None)
         q = self.skeleton.decode(estimate.pose, framed.heading[:, of], framed.origin[:, of])
         scales = self.skeleton.scales(estimate.sizes)[:, None].expand(*q.shape[:2], -1, -1)
-        found = self.skeleton.model(q, scales)
+        offsets = network.marker_offsets(estimate.sizes)[:, None].expand(*q.shape[:2], -1, -1)
+        found = self.skeleton.model(q, scales, offsets)
         parts = (q, found.markers[..., self._landmarks, :], found.transforms[..., self._root, :3, 3])
         return tuple(part.cpu().numpy() for part in parts)
 

@@ -39,7 +39,7 @@ def model(shards):
 def test_the_mean_person_is_where_the_markers_are(data, model):
     mean = mean_method(data, model)
     markers = np.array(data.trial(0)["markers"])
-    (q,), scales = mean([markers], [30.0])
+    (q,), scales, _ = mean([markers], [30.0])
     turn = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  # a quarter turn about the vertical
     (other,), _ = mean([(markers @ turn.T + [2.0, 0.0, 1.0]).astype(np.float32)], [30.0])
     np.testing.assert_allclose(scales, np.array(data.card.content["statistics"]["scales"]["mean"]))
@@ -139,7 +139,7 @@ def test_the_size_of_another_system_comes_from_its_model(others, data, model):
 
     scaled = re.sub("<scale_factors>(.*?)</scale_factors>", grown, text)
     (others / "03_0" / "scaled.osim").write_text(scaled)
-    _, scales = MotionFiles(others, model).named("03_0", [], [])
+    _, scales, _ = MotionFiles(others, model).named("03_0", [], [])
     np.testing.assert_allclose(scales, 1.1)
 
 
