@@ -15,7 +15,7 @@ _CONTEXT = {"ignore_unknown_options": True, "help_option_names": []}
 
 
 @click.command("bench", short_help="Measure speed and accuracy on this machine.", context_settings=_CONTEXT)
-@click.argument("what", default="", metavar="[all|fk|ik|fit]")
+@click.argument("what", default="", metavar="[all|fk|ik|fit|neurik]")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def command(ctx: click.Context, what: str, arguments: tuple[str, ...]) -> None:

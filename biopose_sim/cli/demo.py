@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from biopose_sim.cli import options
+from biopose_sim.cli.predict import DEFAULT_ENGINE
 
 
 @click.command("demo", short_help="Everything on a built-in walking person, compared with the truth.")
@@ -39,9 +40,17 @@ from biopose_sim.cli import options
     show_default=True,
     help="Of the motion, as in 'biopose fit'; 0 solves each frame for itself.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["neurik", "fit"]),
+    default=DEFAULT_ENGINE,
+    show_default=True,
+    help="How markers become angles; with neurik, the fit is compared beside it.",
+)
+@click.option("--weights", type=options.PATH, metavar="WHICH", help="Name or folder of the network's weights.")
 @click.option("--check/--no-check", default=True, show_default=True, help="Open the results in OpenSim.")
 def command(output: Path, **wishes: Any) -> None:
-    """Make a random adult body that walks, record its virtual markers with noise and gaps, and fit them.
+    """Make a random adult body that walks, record its virtual markers with noise and gaps, and bring a model to them.
 
     Writes the body's motion (.npz, for 'biopose predict'), the recordings (.trc) and all that 'biopose fit' writes,
     with pictures (.png), and prints how far the result is from the body and from the truth of a person of known angles.

@@ -14,14 +14,17 @@ from biopose_sim.cli.bodies import Recorded, recorded_person
 from biopose_sim.cli.comparison import Comparison, compare_bodies, compare_models, print_comparison
 from biopose_sim.cli.console import Progress
 from biopose_sim.cli.folder import ResultFolder
+from biopose_sim.cli.learned import LEARNED, learned_person
 from biopose_sim.cli.person import Page, Paper, Person, Run, fitted_person, tell, with_range_notices, write_person
 from biopose_sim.cli.predicting import assumptions_of, body_section, lines_of, model_and_config
-from biopose_sim.cli.walker import RATE, BodyWalker, make_body_walker, make_walker
+from biopose_sim.cli.walker import RATE, BodyWalker, Walker, make_body_walker, make_walker
 from biopose_sim.ik.fit import FitConfig
 from biopose_sim.ik.types import IKConfig, KinematicsResult
 from biopose_sim.io import atomic_write, write_trc
+from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.paths import default_model_path
 from biopose_sim.viz.report import Section
+from ik_pipeline.virtual_fit import virtual_model
 
 WORDS = {"female": "woman", "male": "man"}
 # What the picture of angles shows: title and coordinate stem.
@@ -46,6 +49,13 @@ class DemoWishes:
     seconds: float
     smoothness: float
     check: bool
+    engine: str = "fit"
+    weights: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Complain of what contradicts itself."""
+        if self.weights is not None and self.engine != LEARNED:
+            raise click.UsageError(f"--weights are of a network: give --engine {LEARNED}")
 
 
 def show(output: Path, wishes: DemoWishes) -> None:
@@ -64,20 +74,26 @@ def show(output: Path, wishes: DemoWishes) -> None:
         recorded = recorded_person(walker.sequences)
         model, path, config = model_and_config(None, ik)
         progress(f"fitting {len(walker.trials)} recordings, {sum(t.n_frames for t in walker.trials)} frames")
-        person = with_range_notices(fitted_person(model, walker.trials, config, recorded.mass))
-        body = compare_bodies(person, walker)
+        fitted = person = with_range_notices(fitted_person(model, walker.trials, config, recorded.mass))
+        how: tuple[str, ...] = ()
+        comparisons = [compare_bodies(fitted, walker)]
+        if wishes.engine == LEARNED:
+            progress("NeurIK sees the same recordings")
+            person, network = learned_person(walker.trials, wishes.weights, False, recorded.mass)
+            person, how = with_range_notices(person), network.lines(False)
+            comparisons.insert(0, _by_network(compare_bodies(person, walker)))
         progress("comparing with a person whose every angle is known")
-        known = _known_person(wishes, noise, gaps, ik)
+        comparisons += _known_person(wishes, noise, gaps, ik)
         progress("drawing and writing")
-        said = {"person": (*_notes(wishes, walker), *assumptions_of(recorded, None)["person"])}
+        said = {"person": (*_notes(wishes, walker), *assumptions_of(recorded, None, how)["person"])}
         paper = Paper(
             command="demo",
             inputs=[],
             model=path,
             ik=config.ik,
             started=start,
-            page=lambda: _page(folder, person, recorded, walker, [body, known], lines_of(said)),
-            more={"assumptions": said, "comparison": {c.title: dict(c.figures) for c in (body, known)}},
+            page=lambda: _page(folder, person, recorded, walker, comparisons, lines_of(said)),
+            more={"assumptions": said, "comparison": {c.title: dict(c.figures) for c in comparisons}},
         )
         write_person(folder, person, walker.trials, paper)
     run = Run(person, folder.files, time.perf_counter() - start)
@@ -86,19 +102,35 @@ def show(output: Path, wishes: DemoWishes) -> None:
         with Progress() as progress:
             opened = _opened(progress, output)
     tell(replace(run, seconds=time.perf_counter() - start))
-    for comparison in (body, known):
+    for comparison in comparisons:
         print_comparison(comparison)
     if opened is not None:
         click.echo(f"\nOpenSim opens model and motion: {opened}")
     click.echo(f"\nOpen {output / 'report.html'}")
 
 
-def _known_person(wishes: DemoWishes, noise: float, gaps: float, ik: IKConfig) -> Comparison:
+def _known_person(wishes: DemoWishes, noise: float, gaps: float, ik: IKConfig) -> list[Comparison]:
     """The fit of a person made of the OpenSim model itself: only there are the true angles known."""
     seconds = min(wishes.seconds, _MODEL_SECONDS)
-    walker = make_walker(default_model_path(), seed=wishes.seed, noise=noise, gaps=gaps, seconds=seconds)
+
+    def made(generic: OsimModel | None = None) -> Walker:
+        return make_walker(
+            default_model_path(), seed=wishes.seed, noise=noise, gaps=gaps, seconds=seconds, generic=generic
+        )
+
+    walker = made()
     person = fitted_person(walker.generic, walker.trials, FitConfig(ik=ik), None)
-    return compare_models(person, walker)
+    found = [compare_models(person, walker)]
+    if wishes.engine == LEARNED:
+        seen = made(virtual_model())
+        learned, _ = learned_person(seen.trials, wishes.weights, False, None)
+        found.insert(0, _by_network(compare_models(learned, seen)))
+    return found
+
+
+def _by_network(comparison: Comparison) -> Comparison:
+    title = comparison.title.replace("a fit", "NeurIK").replace("the fit", "NeurIK")
+    return replace(comparison, title=title, note=comparison.note.replace("118 markers", "the 142 virtual markers"))
 
 
 def _notes(wishes: DemoWishes, walker: BodyWalker) -> tuple[str, ...]:
@@ -130,7 +162,7 @@ def _page(
             comparison.title,
             text=(comparison.note,),
             points=tuple(f"{name}: {text}" for name, text in comparison.lines),
-            pictures=((angles, "Fitted angles and the gait that drove the body"),)
+            pictures=((angles, "Angles found and the gait that drove the body"),)
             if comparison is comparisons[0]
             else (),
         )

@@ -94,17 +94,20 @@ def make_body_walker(model_path: Path, *, seed: int, noise: float, gaps: float, 
     return BodyWalker(sex, float(stature(phenotypes)), sequences, coordinates, true, trials)
 
 
-def make_walker(model_path: Path, *, seed: int, noise: float, gaps: float, seconds: float) -> Walker:
+def make_walker(
+    model_path: Path, *, seed: int, noise: float, gaps: float, seconds: float, generic: OsimModel | None = None
+) -> Walker:
     """Draw a person and record a second of standing and some of walking.
 
     Args:
         model_path: generic model.
+        generic: the same with other markers, if they are wanted.
         seed: same seed, same person and recordings.
         noise: standard deviation of the markers, per axis [m].
         gaps: share of marker samples that are missing.
         seconds: length of the walk [s].
     """
-    generic = OsimModel.from_file(model_path)
+    generic = generic or OsimModel.from_file(model_path)
     scales = random_anthropometry(generic, np.random.default_rng(seed))
     person = generic.scale(scales)
     times = {"static": frame_times(1.0, RATE), "walk": frame_times(seconds, RATE)}

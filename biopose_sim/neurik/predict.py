@@ -33,7 +33,7 @@ class Prediction:
     """A person as a network sees it.
 
     Attributes:
-        model: the scaled model; its markers lie where scaling puts them or, refined, where the person's are.
+        model: the scaled model; its markers lie where the person's do, as far as sizes or, refined, the trials say it.
         scales: factors, (n_bodies, 3).
         results: motions, one for each trial. Frames with fewer than ten markers count as not converged; their
             coordinates are interpolated between those that are seen.
@@ -121,6 +121,13 @@ class Predictor:
         inside[:, columns] = np.unwrap(inside[:, columns], axis=0)
         return torch.from_numpy(inside)
 
+    @torch.no_grad()
+    def size(self, windows: Sequence[Tensor]) -> tuple[Array, Array]:
+        """Return a person's factors (n_bodies, 3) and marker offsets (M, 3) [m] of what windows (W, n_sizes) say."""
+        sizes = torch.cat(list(windows)).mean(dim=0)
+        offsets = self.network.marker_offsets(sizes)
+        return self.skeleton.scales(sizes.double()).numpy(), offsets.double().numpy()
+
     def estimate(self, markers: Tensor) -> tuple[Tensor, Estimate]:
         """Return poses in ground (B, F, 12 + J) and the estimate of windows of markers (B, L, M, 3) [m]."""
         framed = self.framer(markers)
@@ -173,16 +180,15 @@ class Predictor:
         return trial.rate if np.isfinite(trial.rate) else self.rate
 
     def _person(self, trials: Sequence[Trial], motions: Sequence[tuple[Tensor, Tensor]], refine: bool) -> Prediction:
-        sizes = torch.cat([windows for _, windows in motions]).mean(dim=0)
-        scales = self.skeleton.scales(sizes.double()).numpy()
-        model = self.skeleton.model.scale(scales)
+        scales, offsets = self.size([windows for _, windows in motions])
+        model = self.skeleton.model.scale(scales, offsets)
         results = [given_result(model, trial, q.numpy()) for trial, (q, _) in zip(trials, motions)]
         prediction = Prediction(model, scales, tuple(results))
         if not refine:
             return prediction
         from biopose_sim.neurik.refine import refined
 
-        return refined(self.skeleton, trials, prediction)
+        return refined(self.skeleton, trials, prediction, offsets)
 
 
 def is_seen(markers: Tensor) -> Tensor:

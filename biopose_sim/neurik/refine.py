@@ -26,6 +26,9 @@ from ik_pipeline.virtual_fit import virtual_fit_config
 
 # Logarithmic departure of sizes from the network's.
 _SIZE_SD = 0.003
+# Of where a tracking marker lies about where the network's sizes say that it does, per axis [m]; the fit widens it for
+# persons who are otherwise.
+_TRACKING_SD = 0.003
 _FRAMES = 60  # of which sizes and places of markers are fitted
 # What markers on a moving body are off without any disturbance, standard deviation per axis [m].
 _CLEAN = 0.004
@@ -59,32 +62,35 @@ class Disturbance:
         return _SMOOTHNESS_OF_NOISE * self.noise
 
 
-def refined(skeleton: Skeleton, trials: Sequence[Trial], prediction: Prediction) -> Prediction:
+def refined(
+    skeleton: Skeleton, trials: Sequence[Trial], prediction: Prediction, offsets: Array | None = None
+) -> Prediction:
     """Return the prediction polished by the engine.
 
     Args:
         skeleton: of the network.
         trials: of the person.
         prediction: what the network says of them.
+        offsets: where the markers of a person of that size lie from where scaling puts them, in body axes,
+            (n_markers, 3) [m]; there if None.
     """
     config = _config()
     names = skeleton.model.marker_names
     known = [trial.select([name for name in trial.marker_names if name in names]) for trial in trials]
-    # The fit looks for departures from its model: from the network's sizes.
-    size = fit_size(prediction.model, known, config)
-    scales = prediction.scales * size.scales
-    model = skeleton.model.scale(scales, size.marker_offsets)
+    # The fit looks for departures from its model: from the network's sizes and where those put markers.
+    expected = skeleton.model.scale(prediction.scales, offsets)
+    model = fit_size(expected, known, config).model
     motions = [solve_ik(model, trial, config.ik) for trial in known]
     off = disturbance([_apart(trial, motion) for trial, motion in zip(known, motions)])
     motions = [
-        solve_ik(model, trial, _pulled(skeleton, config.ik, expected, motion, off))
-        for trial, expected, motion in zip(known, prediction.results, motions)
+        solve_ik(model, trial, _pulled(skeleton, config.ik, said, motion, off))
+        for trial, said, motion in zip(known, prediction.results, motions)
     ]
     results = tuple(
         given_result(model, trial, within_ranges(skeleton, motion.coordinates))
         for trial, motion in zip(trials, motions)
     )
-    return Prediction(model, scales, results, refined=True)
+    return Prediction(model, model.scales, results, refined=True)
 
 
 def disturbance(apart: Sequence[Array]) -> Disturbance:
@@ -111,7 +117,7 @@ def disturbance(apart: Sequence[Array]) -> Disturbance:
 
 def _config() -> FitConfig:
     prior = SizePrior(stature=_SIZE_SD, part=_SIZE_SD, dimension=_SIZE_SD)
-    return replace(virtual_fit_config(), prior=prior, max_frames=_FRAMES)
+    return replace(virtual_fit_config(), prior=prior, max_frames=_FRAMES, tracking_sd=_TRACKING_SD)
 
 
 def _apart(trial: Trial, motion: KinematicsResult) -> Array:

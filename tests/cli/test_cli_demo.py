@@ -42,7 +42,7 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "demo"
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
-        assert run(["demo", "-o", str(folder), "--seconds", "1.2"]) == 0
+        assert run(["demo", "--engine", "fit", "-o", str(folder), "--seconds", "1.2"]) == 0
     return folder, told.getvalue()
 
 

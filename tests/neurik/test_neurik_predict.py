@@ -31,7 +31,7 @@ def joints(predictor, coordinates):
 
 @pytest.mark.parametrize("rate", [30.0, 60.0])
 def test_no_seam_where_windows_meet(predictor, skeleton, rate):
-    """A frame jolts no more where windows begin, end or fade than where they do not: recordings begin later and later."""
+    """A frame jolts no more where windows begin or fade than where they do not; recordings begin later and later."""
     _, trial = walk(skeleton, 6.0, rate)
     markers, step = torch.from_numpy(trial.markers), round(rate / 30.0)
     length, overlap = predictor.network.config.window, predictor.overlap
