@@ -135,7 +135,7 @@ def _eliminate(n, curvature, rows):
 
 @_jit
 def normal_equations(
-    t, values, slopes, scales, offsets, targets, weights, held, first, last, half, gradient, sizes, mixed
+    t, values, slopes, scales, offsets, targets, weights, held, pull, first, last, half, gradient, sizes, mixed
 ):
     """Add up frames ``first`` to ``last``.
 
@@ -146,6 +146,7 @@ def normal_equations(
         offsets: (M, 3), in body axes [m].
         targets: (F, M, 3) [m], anything finite where ``weights`` (F, M) is 0.
         held: (F, n_free) coordinates that do not answer, being at a bound.
+        pull: weight per unit of marker weight that draws each coordinate to where it is [m^2 / rad^2 | 1].
         half: (F, n_free, 3 * n_groups + 3 * M + 1) single precision, written: the row blocks L^-1 [B g].
         gradient: (3 * n_groups + 3 * M,), added to; without what the poses take away, like the others.
         sizes: (3 * n_groups, 3 * n_groups) curvature, lower triangle, added to.
@@ -229,6 +230,11 @@ def normal_equations(
             for k in range(3):
                 for i in range(3):
                     gradient[n_sizes + 3 * m + k] += weight * r[i, k] * residual[i]
+        total = 0.0
+        for m in range(n_markers):
+            total += weights[f, m]
+        for j in range(n):
+            curvature[j, j] += pull * total
         _eliminate(n, curvature, rows)
         for i in range(n):
             for c in range(rows.shape[1]):

@@ -13,7 +13,7 @@ from biopose_sim.ik.fit_kernel import normal_equations
 from biopose_sim.ik.fit_tables import FitLayout
 from biopose_sim.ik.groups import SizePrior, make_groups
 from biopose_sim.ik.landmarks import find_landmarks
-from biopose_sim.ik.problem import IKProblem, build_problem, complete_coordinates, rescaled
+from biopose_sim.ik.problem import IKProblem, build_problem, complete_coordinates, drawn_back, rescaled
 from biopose_sim.ik.solver import mend, solve_all_frames
 from biopose_sim.ik.start import find_start
 from biopose_sim.ik.types import Array, IKConfig
@@ -29,6 +29,9 @@ _FIRST_INDEPENDENT = 30.0  # frames, before anything is known of their correlati
 _LARGEST_STEP = 0.2  # of a logarithmic scale
 # Of a pose [rad | m]; what is left of it is in the equations too (their gradient of the poses).
 _POSE_TOLERANCE = 1e-4
+# Pull [m^2 / rad^2] of each pose to that of the step before, in the equations too: it bends the flat valleys of poses
+# that markers hardly tell apart, and is nothing at rest (proximal point method, Rockafellar 1976).
+_PULL = 1e-7
 _MENDED_ROUNDS = 2  # in which poses of frames that fit badly are looked for anew
 _LEAST_SD = 1e-3  # [m]; no marker is better placed or measured than this
 # Tracking markers of a generic model may sit anywhere on their segment; landmarks may not, for they tell the
@@ -220,7 +223,8 @@ class FitSearch:
         else:
             sweep = engine.new_sweep(len(self.frames.time))
             sweep.coordinates[:] = self.sweep.coordinates
-            engine.solve_each(sweep)
+            CpuEngine(drawn_back(problem, self.sweep.coordinates, _PULL)).solve_each(sweep)
+            engine.refresh(sweep)
         if mended:
             mend(engine, sweep)
         self.parameters, self.offsets, self.sweep = parameters, offsets, sweep
@@ -246,7 +250,7 @@ class FitSearch:
         def add_up(k: int) -> None:
             normal_equations(
                 self.layout.tables, values, slopes, scales, self.offsets, targets, self.weights, held,
-                bounds[k], bounds[k + 1], half, gradients[k], sizes[k], mixed[k],
+                _PULL, bounds[k], bounds[k + 1], half, gradients[k], sizes[k], mixed[k],
             )  # fmt: skip
 
         run_parallel(add_up, n_parts, self.n_threads)

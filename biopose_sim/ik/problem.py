@@ -215,6 +215,12 @@ def drawn_to(problem: IKProblem, motion: Array) -> IKProblem:
     )
 
 
+def drawn_back(problem: IKProblem, motion: Array, weight: float) -> IKProblem:
+    """The problem with all coordinates also drawn to a motion (T, n), by a weight per unit of marker weight."""
+    both = problem.goal_weight + weight
+    return replace(problem, goals=(problem.goal_weight * problem.goals + weight * motion) / both, goal_weight=both)
+
+
 def _wanted(problem: IKProblem) -> BoolArray:
     names = problem.model.coordinate_names
     return np.array([names[j] in problem.config.coordinate_targets for j in problem.reduced.free], dtype=bool)

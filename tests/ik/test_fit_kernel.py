@@ -12,6 +12,7 @@ from biopose_sim.ik.groups import make_groups
 from biopose_sim.kinematics.model import OsimModel
 
 MODELS = ["Rajagopal2016.osim", "d3ke_full_body_wo_hands.osim", "leg6dof9musc.osim", "arm26.osim"]
+PULL = 1e-3  # [m^2 / rad^2]
 
 
 @pytest.mark.parametrize("file", MODELS)
@@ -51,7 +52,7 @@ def test_equal_those_of_dense_derivatives(file: str, test_data: Path) -> None:
         w = np.repeat(weights[f], 3)
         residual = (points(*at, f).numpy() - targets[f]).ravel()
         other = np.hstack([by_size, by_offset])
-        inner = by_pose.T @ (w[:, None] * by_pose)
+        inner = by_pose.T @ (w[:, None] * by_pose) + PULL * weights[f].sum() * np.eye(len(free))
         inner += np.eye(len(free)) * (1e-9 * inner.diagonal().max() + 1e-12)
         cross = by_pose.T @ (w[:, None] * other)
         away = np.linalg.solve(inner, np.hstack([cross, (by_pose.T @ (w * residual))[:, None]]))
@@ -62,7 +63,7 @@ def test_equal_those_of_dense_derivatives(file: str, test_data: Path) -> None:
     half = np.empty((2, len(free), n + 1), dtype=np.float32)
     found, lower, mixed = np.zeros(n), np.zeros((n_size, n_size)), np.zeros((n_size, offsets.size))
     normal_equations(
-        layout.tables, values, slopes, groups.scales(sizes), offsets, targets, weights, held, 0, 2,
+        layout.tables, values, slopes, groups.scales(sizes), offsets, targets, weights, held, PULL, 0, 2,
         half, found, lower, mixed,
     )  # fmt: skip
     rows = half.reshape(-1, n + 1).astype(np.float64)
