@@ -41,7 +41,7 @@ def test_the_mean_person_is_where_the_markers_are(data, model):
     markers = np.array(data.trial(0)["markers"])
     (q,), scales, _ = mean([markers], [30.0])
     turn = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  # a quarter turn about the vertical
-    (other,), _ = mean([(markers @ turn.T + [2.0, 0.0, 1.0]).astype(np.float32)], [30.0])
+    (other,), *_ = mean([(markers @ turn.T + [2.0, 0.0, 1.0]).astype(np.float32)], [30.0])
     np.testing.assert_allclose(scales, np.array(data.card.content["statistics"]["scales"]["mean"]))
     np.testing.assert_allclose(other[:, 6:], q[:, 6:], atol=1e-6)
     np.testing.assert_allclose(q[:, 6:] - q[:1, 6:], 0.0, atol=1e-6)
@@ -70,7 +70,7 @@ class HalfAnEngine:
     def scale(self, person, trials, folder):
         assert folder.is_dir()
         assert len(trials) == 2
-        return SimpleNamespace(scales=np.ones((len(self.model.body_names), 3)))
+        return SimpleNamespace(scales=np.ones((len(self.model.body_names), 3)), marker_offsets=None)
 
     def solve(self, person, trial):
         if self.solved:
@@ -84,7 +84,7 @@ def test_frames_that_an_engine_did_not_solve_are_not_numbers(data, model):
     notes: list[str] = []
     engine = HalfAnEngine(model)
     solve = engine_method(engine, model, most_frames=5, note=notes.append)
-    (first, second), _ = solve([np.array(data.trial(k)["markers"]) for k in (0, 1)], [30.0, 30.0])
+    (first, second), *_ = solve([np.array(data.trial(k)["markers"]) for k in (0, 1)], [30.0, 30.0])
     assert engine.solved[0].n_frames == 5
     assert np.isfinite(first[:5]).all()
     assert np.isnan(first[5:]).all()

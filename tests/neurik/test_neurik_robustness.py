@@ -8,6 +8,7 @@ import shard_runs as runs
 import torch
 
 from biopose_sim.neurik import robustness
+from biopose_sim.neurik.evaluate import Answer
 from biopose_sim.neurik.robustness import CLEAN, Condition, Disturbance, curves, dropped
 from ik_pipeline.shards import ShardData, load_model, write_shards
 
@@ -92,7 +93,7 @@ def test_all_methods_see_the_same_markers(data, model):
         def solve(markers, rates):
             seen[name] += [m.copy() for m in markers]
             defaults = model.default_coordinates.numpy()
-            return [np.tile(defaults, (len(m), 1)) for m in markers], np.ones((len(model.body_names), 3))
+            return Answer([np.tile(defaults, (len(m), 1)) for m in markers], np.ones((len(model.body_names), 3)))
 
         return solve
 
