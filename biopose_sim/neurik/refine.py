@@ -34,8 +34,8 @@ _FRAMES = 60  # of which sizes and places of markers are fitted
 _CLEAN = 0.004
 # Weight of the pull [m^2/rad^2] per variance of errors that last, and of noise [m^2]; of smoothness per that of noise.
 # Found on validation persons; a larger pull comes nearer to the network alone.
-_PULL_OF_LASTING, _PULL_OF_NOISE, _SMOOTHNESS_OF_NOISE = 300.0, 8.0, 200.0
-_LEAST_PULL = 3e-4  # sizes and places of markers are never exact
+_PULL_OF_LASTING, _PULL_OF_NOISE, _SMOOTHNESS_OF_NOISE = 600.0, 3.0, 200.0
+_LEAST_PULL = 1e-4  # sizes and places of markers are never exact
 _FAR = 0.6  # [rad] between root angles of network and engine, beyond which they may be of different branches
 
 
