@@ -76,6 +76,9 @@ class Stream:
         if config.output != "all":
             raise InputError("NeurIK stream", "its network says the last frame only", "give one that says all frames")
         self._predictor, self.rate = predictor, rate
+        if predictor.skeleton.model.fast == "auto":
+            # Its windows are few frames, but many.
+            predictor.skeleton.model.fast = "always"
         self._slow_rate = rate if is_same(rate, predictor.rate) else predictor.rate
         self._width = 0.0 if self._slow_rate == rate else reach(rate, self._slow_rate)
         # What resampling takes of the delay, there and back [s].
@@ -87,6 +90,8 @@ class Stream:
         self._window, self._hop = config.window, min(hop, config.window // 2)
         self.delay = lost + (2 * self._hop - 1) / self._slow_rate
         self._columns = _columns(predictor.skeleton.model, marker_names)
+        self._known = torch.tensor([k for k, column in enumerate(self._columns) if column >= 0])
+        self._into = torch.tensor([column for column in self._columns if column >= 0])
         markers = torch.zeros(0, len(predictor.skeleton.model.marker_names), 3)
         self._raw, self._raw_first = markers, 0
         self._slow, self._slow_first = markers, 0
@@ -126,8 +131,7 @@ class Stream:
             wanted = f"({len(self._columns)}, 3) or (frames, {len(self._columns)}, 3)"
             raise InputError("NeurIK stream", f"markers of shape {tuple(given.shape)}", f"give {wanted}")
         frames = torch.full((len(given), self._raw.shape[1], 3), torch.nan)
-        known = [k for k, column in enumerate(self._columns) if column >= 0]
-        frames[:, [self._columns[k] for k in known]] = given[:, known]
+        frames[:, self._into] = given[:, self._known]
         self._raw = torch.cat([self._raw, self._dropped(time, len(given)), frames])
         return self._advance(False)
 
