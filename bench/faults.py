@@ -152,7 +152,7 @@ def _kill_all(
             enough = sum(tally.kills.values()) >= kills
             turn = turn or dice.sample(ways, len(ways))
             way = None if enough else turn.pop()
-            worked = way is not None and launch.strike(way, dice.uniform(0.0, reference.seconds), dice)
+            worked = way is not None and launch.strike(way, reference, dice)
             code = launch.wait() if launch.process.returncode is None else launch.process.returncode
             if way is not None:
                 _count(case, reference, tally, way, worked, code)

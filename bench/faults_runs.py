@@ -25,6 +25,7 @@ from ik_pipeline.runner.records import valid_record
 
 TIMEOUT = 3600.0  # [s]
 _GRACE = 30.0  # [s] for what was struck, and for what should end with it
+_DELAY = 1.0  # [s] at most, from a result to a kill
 _MARK = "BIOPOSE_FAULTS"  # environment variable by which all processes of a run are known
 # Who is struck, and the signals; "group" is what Ctrl-C and the kernel's out-of-memory killer of a session do.
 WAYS = (
@@ -155,15 +156,20 @@ class Launch:
         self.said = said.decode(errors="replace")
         return self.process.returncode
 
-    def strike(self, way: str, moment: float, dice: random.Random) -> bool:
-        """Kill in this way after so many seconds, as soon as there is something at work; whether that had effect.
+    def strike(self, way: str, reference: Undisturbed, dice: random.Random) -> bool:
+        """Kill in this way at a random moment, as soon after it as anything is at work; whether that had effect.
+
+        The moment is a random share of the results that are still to be made, whatever they take, and up to a second.
 
         A kill counts if its victim was alive and at work and was ended by it: a main process that holds the folder and
         whose exit code tells of the signal, a worker while a job was begun, an OpenSim that was solving or scaling.
         """
         who, name = way.split()
         find: dict[str, Callable[[], list[psutil.Process]]] = {"main": self._main, "group": self._main}
-        victims = self._later(find.get(who, lambda: self._helpers(who)), moment)
+        there = self._results()
+        whole = sum(name.startswith("persons/") and name.endswith(".json") for name in reference.content)
+        wanted, delay = dice.randint(there, max(whole, there)), dice.uniform(0.0, _DELAY)
+        victims = self._later(find.get(who, lambda: self._helpers(who)), wanted, delay)
         if not victims:
             return False
         victim = dice.choice(victims)
@@ -178,16 +184,22 @@ class Launch:
             return bool(gone)
         return False
 
-    def _later(self, find: Callable[[], list[psutil.Process]], moment: float) -> list[psutil.Process]:
-        """What is found after so many seconds, or as soon after it as there is anything; nothing if it has ended."""
+    def _later(self, find: Callable[[], list[psutil.Process]], wanted: int, delay: float) -> list[psutil.Process]:
+        """What is found when so many results are there and some time has passed; nothing if it has ended."""
+        while self.process.poll() is None and self._results() < wanted:
+            time.sleep(0.01)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(moment)
+            self.process.wait(delay)
         while self.process.poll() is None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 if found := find():
                     return found
             time.sleep(0.01)
         return []
+
+    def _results(self) -> int:
+        """How many results are there."""
+        return len(list(self.case.out.glob("persons/*/*.json")))
 
     def _main(self) -> list[psutil.Process]:
         """The main process, once it holds the folder of results."""
