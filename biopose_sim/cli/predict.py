@@ -9,7 +9,7 @@ import click
 from biopose_sim.cli import options
 
 # Of 'biopose predict' and 'biopose demo': "neurik" where weights are shipped, else "fit".
-DEFAULT_ENGINE = "fit"
+DEFAULT_ENGINE = "neurik"
 
 
 @click.command("predict", short_help="Body meshes (AMASS, video tools, BVH, ...) to a scaled .osim and .mot files.")

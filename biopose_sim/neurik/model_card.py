@@ -141,6 +141,8 @@ def _training(training: Mapping[str, Any]) -> list[str]:
         lines.append(f"- {training['seconds'] / 60:.1f} minutes")
     if found := training.get("machine"):
         lines.append(f"- on {found.get('gpu') or 'a processor'}, {found.get('threads')} threads")
+    if "note" in training:
+        lines.append(f"- {training['note']}")
     return lines
 
 
