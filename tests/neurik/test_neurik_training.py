@@ -19,7 +19,7 @@ import torch
 from biopose_sim.errors import InputError
 from biopose_sim.neurik.batches import Batches, ahead
 from biopose_sim.neurik.config import load_config
-from biopose_sim.neurik.evaluate import by, evaluate
+from biopose_sim.neurik.evaluate import Answer, by, evaluate
 from biopose_sim.neurik.frame import moved
 from biopose_sim.neurik.train import CHECKPOINT, LOG, Trainer
 from biopose_sim.neurik.validate import Validation
@@ -170,7 +170,9 @@ def test_validation_is_evaluation(undisturbed, shards):
             own = undisturbed.skeleton.decode(estimate.pose, framed.heading, framed.origin)
             q.append(own.flatten(0, 1).double().numpy())
             sizes.append(estimate.sizes)
-        return q, undisturbed.skeleton.scales(torch.cat(sizes).mean(dim=0)).double().numpy()
+        mean = torch.cat(sizes).mean(dim=0)
+        offsets = undisturbed.best.marker_offsets(mean).double().numpy()
+        return Answer(q, undisturbed.skeleton.scales(mean).double().numpy(), offsets)
 
     validation = Validation(shards, undisturbed.skeleton, window=8, most=1000, size=4, device=torch.device("cpu"))
     every = validation(undisturbed.best)
