@@ -296,7 +296,7 @@ def set_statistics(network: NeurIKNetwork, batches: Batches) -> None:
         torch.cat([p.joints.flatten(0, 1) for p in poses]),
     )
     network.set_statistics(pose, torch.cat(sizes))
-    persons = {name: torch.from_numpy(batches.data.arrays[name][:]) for name in ("scales", "marker_offsets")}
+    persons = {name: torch.tensor(batches.data.arrays[name]) for name in ("scales", "marker_offsets")}
     network.set_offsets(*fit_offsets(batches.skeleton.sizes(persons["scales"]), persons["marker_offsets"]))
     if isinstance(network, BaseNetwork):
         network.marker_mean.copy_(torch.stack(markers).mean(dim=0))
