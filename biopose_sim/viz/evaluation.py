@@ -43,8 +43,8 @@ _EXPLAINED = (
     "Segment orientation: mean angle by which predicted segments are turned against the true ones in ground, over all "
     "segments with markers. Near a gimbal lock of pelvis or shoulder two angles can be far off while the segment is "
     "not: MAE_angle shows it, this does not. Errors of a limb add up along it.",
-    "MPBLPE: mean distance of bony landmarks after the origins of the pelvis are put together: the person's own, against "
-    "where the method says that they are (where scaling alone puts them, if it says nothing).",
+    "MPBLPE: mean distance of bony landmarks after the origins of the pelvis are put together: the person's own, "
+    "against where the method says that they are (where scaling alone puts them, if it says nothing).",
     "MAE_body: mean error of each segment's longest dimension (x for head, toes and calcaneus; z for scapulae; all "
     "three for the pelvis; y for all others).",
     "Frames per second: of the method alone, on this machine, with all that it does for a person; reading not counted.",
