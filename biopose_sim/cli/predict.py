@@ -8,8 +8,8 @@ import click
 
 from biopose_sim.cli import options
 
-# Of 'biopose predict' and 'biopose demo'. The weights that are shipped know the arms' turns of CMU's takes alone, so that the
-# fit is better on other motion: 2.4 against 8.3 degrees in the demonstration.
+# Of 'biopose predict' and 'biopose demo'. The weights that are shipped know the arms' turns of CMU's takes alone, so
+# that the fit is better on other motion: 2.4 against 8.3 degrees in the demonstration.
 DEFAULT_ENGINE = "fit"
 
 
