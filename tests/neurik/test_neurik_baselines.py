@@ -15,7 +15,7 @@ from biopose_sim.neurik.baselines import engine_method, make_baseline, mean_meth
 from biopose_sim.neurik.evaluate import by, evaluate
 from biopose_sim.neurik.other_systems import MotionFiles
 from biopose_sim.osim.process import OpenSimError
-from ik_pipeline.shards import ShardData, load_model, write_shards
+from ik_pipeline.shards import write_shards
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +24,6 @@ def shards(tmp_path_factory):
         tmp_path_factory.mktemp("run"), groups=("02", "03"), lengths=(70, 64), rate=30.0, splits=["train", "test"]
     )
     return write_shards(run).folder
-
-
-@pytest.fixture(scope="module")
-def data(shards):
-    return ShardData(shards, "test")
-
-
-@pytest.fixture(scope="module")
-def model(shards):
-    return load_model(shards)
 
 
 def test_the_mean_person_is_where_the_markers_are(data, model):

@@ -24,16 +24,6 @@ def shards(tmp_path_factory):
     return write_shards(run).folder
 
 
-@pytest.fixture(scope="module")
-def data(shards):
-    return ShardData(shards, "test")
-
-
-@pytest.fixture(scope="module")
-def model(shards):
-    return load_model(shards)
-
-
 def scored(data, model, change=lambda q, scales: (q, scales)):
     trial = data.trial(0)
     q, scales = (np.array(trial[key], dtype=float) for key in ("coordinates", "scales"))

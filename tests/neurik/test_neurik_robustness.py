@@ -10,23 +10,13 @@ import torch
 from biopose_sim.neurik import robustness
 from biopose_sim.neurik.evaluate import Answer
 from biopose_sim.neurik.robustness import CLEAN, Condition, Disturbance, curves, dropped
-from ik_pipeline.shards import ShardData, load_model, write_shards
+from ik_pipeline.shards import write_shards
 
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory):
     run = runs.write_run(tmp_path_factory.mktemp("run"), groups=("03",), lengths=(120,), rate=30.0, splits=["test"])
     return write_shards(run).folder
-
-
-@pytest.fixture(scope="module")
-def data(shards):
-    return ShardData(shards, "test")
-
-
-@pytest.fixture(scope="module")
-def model(shards):
-    return load_model(shards)
 
 
 @pytest.fixture
