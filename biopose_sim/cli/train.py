@@ -25,6 +25,7 @@ settings = click.option(
 @click.argument("data", type=options.PATH, metavar="DATA")
 @click.option("-o", "--output", type=options.PATH, required=True, metavar="OUT", help="Folder for the training.")
 @settings
+@click.option("--start", metavar="WEIGHTS", help="Begin from these weights: a folder, or the name of shipped ones.")
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Steps in all; else as the configuration says.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of weights, order and disturbances.")
 @device
@@ -39,6 +40,7 @@ def command(**wishes: Any) -> None:
     \b
     biopose train base cmu/shards -o runs/base
     biopose train base cmu/shards -o runs/short --set network.window=32 --steps 2000 --threads 2
+    biopose train base my/shards -o runs/mine --start neurik-base --steps 1000
     biopose train paper cmu/shards -o runs/paper --device cuda
     """
     from biopose_sim.cli.training import Wishes, train_network

@@ -23,6 +23,7 @@ class Wishes:
     data: Path
     output: Path
     settings: Sequence[str] = ()
+    start: str | None = None
     steps: int | None = None
     seed: int | None = None
     device: str = "auto"
@@ -51,7 +52,9 @@ def train_network(wishes: Wishes) -> Path:
 
     with Progress() as progress:
         progress("reading the shards")
-        trainer = Trainer(wishes.data, wishes.output, config, device)
+        trainer = Trainer(wishes.data, wishes.output, config, device, wishes.start)
+        if trainer.begun and not trainer.step:
+            progress.tell(f"{wishes.output}: begins from {trainer.begun}")
         if trainer.step:
             progress.tell(f"{wishes.output}: goes on from step {trainer.step} of {trainer.total}")
         try:

@@ -29,6 +29,10 @@ class AugmentConfig:
         mesh: largest mean length of the mesh error [m].
         mesh_length: over which it is alike on the body [m].
         mesh_time: over which it is alike in time [s].
+        bend_share: of windows in which some joints, a random share of them, are drawn towards random paths.
+        bend_rate: largest frequency of these paths [Hz].
+        offset_share: of windows of persons whose markers lie elsewhere on their segments.
+        offset: largest standard deviation of that per axis [m].
         size: standard deviation of the logarithm of a factor that the whole person is scaled by.
         turn: largest turn of the person about the vertical [rad].
         translation: standard deviation per axis of where a network that keeps the heading has its origin [m].
@@ -42,6 +46,10 @@ class AugmentConfig:
     mesh: float = 0.05
     mesh_length: float = 0.3
     mesh_time: float = 0.3
+    bend_share: float = 0.0
+    bend_rate: float = 0.8
+    offset_share: float = 0.0
+    offset: float = 0.01
     size: float = 0.04
     turn: float = 0.0
     translation: float = 0.0

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from biopose_sim.errors import BioposeError, InputError
 from biopose_sim.neurik.augment import AugmentConfig, displace, disturb
+from biopose_sim.neurik.bend import Bent, bent
 from biopose_sim.neurik.frame import Framed, Framer
 from biopose_sim.neurik.losses import Truth, make_truth
 from biopose_sim.neurik.skeleton import Skeleton
@@ -127,7 +128,11 @@ class Batches:
     def _batch(self, windows: Windows, random: torch.Generator) -> Batch:
         markers, coordinates, offsets = windows.markers, windows.coordinates, windows.marker_offsets
         sizes = self.skeleton.sizes(windows.scales)
+        free = self.skeleton.of_joints(windows.coordinates_free)
         if self.augment is not None:
+            given = Bent(markers, coordinates, offsets)
+            found = bent(self.skeleton, given, windows.scales, windows.rate, free, self.augment, random)
+            markers, coordinates, offsets = found.markers, found.coordinates, found.offsets
             drawn = torch.exp(self.augment.size * torch.randn(len(markers), generator=random))
             factor = drawn.to(self.device, non_blocking=True)
             markers = markers * factor[:, None, None, None]
@@ -139,7 +144,6 @@ class Batches:
         if self.augment is not None and (self.augment.turn or self.augment.translation):
             # Poses are said in a frame that goes along: where that lies does not change them.
             framed = displace(framed, self.augment, random)
-        free = self.skeleton.of_joints(windows.coordinates_free)
         return Batch(framed, make_truth(self.skeleton, pose, sizes, offsets, windows.valid, free))
 
 

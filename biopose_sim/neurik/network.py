@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from biopose_sim.errors import InputError, near_matches
+from biopose_sim.neurik.engine_step import SMOOTHED, EngineStep, smoothed
 from biopose_sim.neurik.frame import Framed, in_window, moved
 from biopose_sim.neurik.skeleton import Pose, Skeleton
 
 NETWORKS = ("paper", "base")
 FRAMES = ("person", "window")
+CORRECTIONS = ("learned", "gauss-newton")
 OUTPUTS = ("all", "last")
 _ROOT = 9  # numbers of the root's pose: two columns of its rotation, its position
 _LARGEST_SIZE = 0.5  # logarithm of the largest factor
@@ -39,6 +41,8 @@ class NetworkConfig:
         output: ``"all"`` frames of a window, or the ``"last"`` one.
         frame: what markers are seen in: ``"person"``, a frame that follows pelvis and heading, or ``"window"``, one for
             all frames of a window, the heading kept.
+        correction: ``"learned"`` from what markers are off, or ``"gauss-newton"``: by how much of a step of the engine,
+            smoothed over time as the network sees fit, and something learned besides (base).
     """
 
     kind: str = "base"
@@ -53,6 +57,7 @@ class NetworkConfig:
     convolutions: int = 3
     output: str = "all"
     frame: str = "person"
+    correction: str = "learned"
 
     def __post_init__(self) -> None:
         """Refuse what is no network.
@@ -60,7 +65,8 @@ class NetworkConfig:
         Raises:
             InputError: an unknown kind, output or frame, a size below one, a width that its heads do not divide.
         """
-        for name, valid in (("kind", NETWORKS), ("output", OUTPUTS), ("frame", FRAMES)):
+        valid_names = {"kind": NETWORKS, "output": OUTPUTS, "frame": FRAMES, "correction": CORRECTIONS}
+        for name, valid in valid_names.items():
             value = getattr(self, name)
             if value not in valid:
                 raise InputError(
@@ -180,6 +186,11 @@ class NeurIKNetwork(nn.Module):
         self.size_mean.copy_(sizes.mean(dim=0))
         self.size_sd.copy_(sizes.std(dim=0).clamp_min(0.01))
 
+    def numbers(self, pose: Pose) -> Tensor:
+        """Return what :meth:`estimate` makes a pose of, (B, T, n_pose)."""
+        values = torch.cat([_columns(pose.root_rotation), pose.root_position, pose.joints], dim=-1)
+        return (values - self.pose_mean) / self.pose_sd
+
     def set_offsets(self, base: Tensor, slope: Tensor) -> None:
         """Take how markers lie off the scaled model: (M, 3) and (n_sizes, 3 M), see `placement.fit_offsets`."""
         self.offset_base.copy_(base)
@@ -245,12 +256,16 @@ class BaseNetwork(NeurIKNetwork):
             nn.Linear(hidden + width, hidden), nn.GELU(), nn.Linear(hidden, skeleton.n_sizes)
         )
         steps, off = config.refinements, 4 * self.n_markers
+        self.engine = EngineStep(skeleton) if config.correction == "gauss-newton" else None
+        if self.engine is not None:
+            off += 2 * n + 2
+            self.off_gate = nn.ModuleList(nn.Linear(hidden, _GATES * n) for _ in range(steps))
         self.off_in = nn.ModuleList(nn.Linear(off + n + width, hidden) for _ in range(steps))
         self.off_mean_in = nn.ModuleList(nn.Linear(3 * self.n_markers, hidden, bias=False) for _ in range(steps))
         self.off_blocks = nn.ModuleList(_Residual(hidden) for _ in range(steps))
         self.off_pose = nn.ModuleList(nn.Linear(hidden, n) for _ in range(steps))
         self.off_size = nn.ModuleList(nn.Linear(hidden, skeleton.n_sizes) for _ in range(steps))
-        for layer in (*self.off_pose, *self.off_size):
+        for layer in (*self.off_pose, *self.off_size, *(self.off_gate if self.engine is not None else ())):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         self.register_buffer("marker_body", skeleton.marker_body(), persistent=False)
@@ -264,43 +279,80 @@ class BaseNetwork(NeurIKNetwork):
         both = torch.cat([h, t], dim=-1)
         numbers, sizes = exact(self.pose_head, both), exact(self.size_head, both).mean(dim=1)
         found = [self.estimate(numbers, sizes)]
-        steps = zip(self.off_in, self.off_mean_in, self.off_blocks, self.off_pose, self.off_size)
-        for off_in, off_mean_in, block, off_pose, off_size in steps:
+        for k in range(self.config.refinements):
             with torch.autocast(numbers.device.type, enabled=False):
-                off, mean = self._off(framed, found[-1])
-            x = off_in(torch.cat([off, numbers.detach(), t], dim=-1)) + off_mean_in(mean)[:, None]
-            r = block(nn.functional.gelu(x))
-            numbers = numbers.detach() + exact(off_pose, r)
-            sizes = sizes.detach() + exact(off_size, r).mean(dim=1)
+                off, mean, steps = self._off(framed, found[-1], numbers)
+            features = torch.cat([off, *steps[:2], numbers.detach(), t], dim=-1)
+            x = self.off_in[k](features) + self.off_mean_in[k](mean)[:, None]
+            r = self.off_blocks[k](nn.functional.gelu(x))
+            numbers = numbers.detach() + exact(self.off_pose[k], r)
+            if steps:
+                numbers = numbers + _gated(exact(self.off_gate[k], r), steps)
+            sizes = sizes.detach() + exact(self.off_size[k], r).mean(dim=1)
             found.append(self.estimate(numbers, sizes))
         if self.config.output == "last":
             return [Estimate(_last(e.pose), e.sizes) for e in found]
         return found
 
     @torch.no_grad()
-    def _off(self, framed: Framed, estimate: Estimate) -> tuple[Tensor, Tensor]:
+    def _off(self, framed: Framed, estimate: Estimate, numbers: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Measured minus model markers in the axes of their segments, and which were seen, (B, T, 4 M).
 
-        And their mean over the window, (B, 3 M): what is off for good, as it is where a size is.
+        And their mean over the window, (B, 3 M): what is off for good, as it is where a size is. And, where the engine
+        is asked, its steps from the numbers, as they are and smoothed, each (B, T, n_pose).
         """
-        pose = estimate.pose
-        coordinates = self.skeleton.decode(pose)
-        scales = self.skeleton.scales(estimate.sizes)[:, None].expand(*coordinates.shape[:2], -1, -1)
-        offsets = self.marker_offsets(estimate.sizes)[:, None].expand(-1, coordinates.shape[1], -1, -1)
-        kinematics = self.skeleton.model(coordinates, scales, offsets)
-        turned = kinematics.transforms[..., :3, :3][..., self.marker_body, :, :]
-        apart = framed.markers - kinematics.markers
-        local = torch.einsum("btmji,btmj->btmi", turned, apart)
-        seen = framed.seen[..., None].to(local)
+        coordinates = self.skeleton.decode(estimate.pose)
+        scales, offsets = self.skeleton.scales(estimate.sizes), self.marker_offsets(estimate.sizes)
+        seen = framed.seen[..., None].to(coordinates)
+        extra, steps = [], []
+        if self.engine is None:
+            local = self._apart(framed, coordinates, scales, offsets)
+        else:
+            pose, local = self.engine(framed, coordinates, scales, offsets)
+            stepped = self.numbers(pose)
+            steps = [stepped - numbers, *(smoothed(stepped, deviation) - numbers for deviation in SMOOTHED)]
+            extra = [_roughness(local, seen)]
         # Large errors say less by their size than by their direction.
         size = local.norm(dim=-1, keepdim=True)
-        local = local * (_PER_OFF / (1.0 + _PER_OFF * size / 4.0))
-        local = local * seen
+        local = local * (_PER_OFF / (1.0 + _PER_OFF * size / 4.0)) * seen
         mean = local.sum(dim=1) / seen.sum(dim=1).clamp_min(1.0)
-        return torch.cat([local, seen], dim=-1).flatten(-2), mean.flatten(-2)
+        off = torch.cat([local, seen], dim=-1).flatten(-2)
+        return torch.cat([off, *extra], dim=-1), mean.flatten(-2), steps
+
+    def _apart(self, framed: Framed, coordinates: Tensor, scales: Tensor, offsets: Tensor) -> Tensor:
+        """Measured minus model markers in the axes of their segments, (B, T, M, 3) [m]."""
+        frames = coordinates.shape[1]
+        kinematics = self.skeleton.model(
+            coordinates,
+            scales[:, None].expand(-1, frames, -1, -1),
+            offsets[:, None].expand(-1, frames, -1, -1),
+        )
+        turned = kinematics.transforms[..., :3, :3][..., self.marker_body, :, :]
+        return torch.einsum("btmji,btmj->btmi", turned, framed.markers - kinematics.markers)
 
 
 _PER_METRE, _PER_OFF = 3.0, 30.0
+_GATES = 2 + len(SMOOTHED)  # how much of a step, and shares of the step as it is and smoothed
+_UNSMOOTHED = 2.0  # by so much the step as it is is preferred at first, before a softmax
+_LEAST_ROUGH = 1e-3  # [m]
+
+
+def _gated(gates: Tensor, steps: list[Tensor]) -> Tensor:
+    """How much of which steps (B, T, n) is taken, by gates (B, T, 4 n); gates of zero take nearly a whole step."""
+    much, *shares = gates.unflatten(-1, (_GATES, -1)).unbind(-2)
+    shares[0] = shares[0] + _UNSMOOTHED
+    mixed = (torch.stack(shares, dim=-1).softmax(dim=-1) * torch.stack(steps, dim=-1)).sum(dim=-1)
+    return 2.0 * much.sigmoid() * mixed
+
+
+def _roughness(local: Tensor, seen: Tensor) -> Tensor:
+    """Logarithms of the root mean squared error of markers in each frame, and of its change between frames (B, T, 2)."""
+    count = seen.sum(dim=(-1, -2)).clamp_min(1.0)
+    size = (local.square() * seen).sum(dim=(-1, -2)) / count
+    both = seen[:, 1:] * seen[:, :-1]
+    change = ((local[:, 1:] - local[:, :-1]).square() * both).sum(dim=(1, 2, 3)) / both.sum(dim=(1, 2, 3)).clamp_min(1.0)
+    logs = [size, change[:, None].expand_as(size)]
+    return torch.stack([0.5 * torch.log(x + _LEAST_ROUGH**2) + 4.0 for x in logs], dim=-1)
 
 
 def make_network(skeleton: Skeleton, config: NetworkConfig) -> NeurIKNetwork:

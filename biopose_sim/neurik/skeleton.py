@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,6 +124,14 @@ class Skeleton:
     def of_joints(self, per_coordinate: Tensor) -> Tensor:
         """Return the columns (..., J) of the joints of something (..., n_q)."""
         return per_coordinate[..., self._constants.like("joints", per_coordinate)]
+
+    def with_joints(self, coordinates: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return coordinates (..., n_q) with joints changed, which ``change`` takes and gives as `Pose.joints`."""
+        known = self._constants
+        middle, half = known.like("middle", coordinates), known.like("half", coordinates)
+        result = coordinates.clone()
+        result[..., known.like("joints", result)] = middle + half * change((self.of_joints(result) - middle) / half)
+        return result
 
     def resized(self, coordinates: Tensor, factor: Tensor) -> Tensor:
         """Return the coordinates (B, T, n_q) of persons (B,) times as large in a world as large."""

@@ -28,6 +28,7 @@ from biopose_sim.neurik.scalars import ScalarLog
 from biopose_sim.neurik.skeleton import Pose, Skeleton
 from biopose_sim.neurik.stopping import stop_requests
 from biopose_sim.neurik.validate import ANGLE, LANDMARKS, Validation
+from biopose_sim.neurik.weights import WEIGHTS, find_weights, load_network
 
 CHECKPOINT, LOG, CONFIG = "checkpoint.pt", "log.jsonl", "config.toml"
 _STATISTICS = 40  # batches from which means and spreads are taken
@@ -44,18 +45,23 @@ class Trainer:
         seconds: that training took so far, with earlier runs.
         step_seconds: of a step, lately [s].
         metrics: of the last validation, by name; with its ``step``.
+        begun: the weights that training began from, and how much they gave; empty without any.
 
     Args:
         shards: folder that ``biopose groundtruth`` wrote.
         output: folder for checkpoints and the log; a checkpoint there is gone on from.
         config: how.
         device: e.g. ``"cpu"`` or ``"cuda"``.
+        start: folder or name of weights from which training begins, as far as layers are the same; None: from chance.
 
     Raises:
-        InputError: no shards there; a checkpoint of another configuration or of other shards.
+        InputError: no shards there; a checkpoint of another configuration or of other shards; weights to start from
+            that are none, or of another model.
     """
 
-    def __init__(self, shards: Path, output: Path, config: TrainConfig, device: str = "cpu") -> None:
+    def __init__(
+        self, shards: Path, output: Path, config: TrainConfig, device: str = "cpu", start: str | Path | None = None
+    ) -> None:
         from ik_pipeline.shards import load_model
 
         self.config, self.output, self.shards, self.device = config, output, Path(shards), torch.device(device)
@@ -81,12 +87,15 @@ class Trainer:
         self.total = config.steps or max(1, round(config.epochs * len(self.train)))
         self.step, self.seconds, self.step_seconds = 0, 0.0, math.nan
         self.metrics: dict[str, float] = {}
+        self.begun = ""
         self._sums: dict[str, Tensor] = {}
         self._count = 0
         if (output / CHECKPOINT).is_file():
             self._resume()
         else:
             set_statistics(self.network, self.train)
+            if start is not None:
+                self.begun = begin_from(self.network, start)
             self.average.load_state_dict(self.network.state_dict())
 
     def run(
@@ -138,6 +147,7 @@ class Trainer:
         content = {
             "config": json.dumps(asdict(self.config), sort_keys=True),
             "shards": self._card_hash(),
+            "begun": self.begun,
             "step": self.step,
             "seconds": self.seconds,
             "metrics": self.metrics,
@@ -162,6 +172,7 @@ class Trainer:
             raise InputError(self.output, f"holds a training of another configuration: {', '.join(names[:4])}", _ANEW)
         if shards != self._card_hash():
             raise InputError(self.output, f"holds a training on other shards than those in {self.shards}", _ANEW)
+        self.begun = str(content.get("begun", ""))
         self.step, self.seconds = int(content["step"]), float(content["seconds"])
         self.metrics = dict(content["metrics"])
         self.network.load_state_dict(content["network"])
@@ -272,6 +283,7 @@ def set_statistics(network: NeurIKNetwork, batches: Batches) -> None:
     augment = batches.augment
     if augment is not None:
         augment = replace(augment, noise_share=0.0, missing_share=0.0, mesh_share=0.0, size=0.0)
+        augment = replace(augment, bend_share=0.0, offset_share=0.0)
     plain = Batches(
         batches.data.folder,
         batches.data.split,
@@ -300,6 +312,20 @@ def set_statistics(network: NeurIKNetwork, batches: Batches) -> None:
     network.set_offsets(*fit_offsets(batches.skeleton.sizes(persons["scales"]), persons["marker_offsets"]))
     if isinstance(network, BaseNetwork):
         network.marker_mean.copy_(torch.stack(markers).mean(dim=0))
+
+
+def begin_from(network: NeurIKNetwork, weights: str | Path) -> str:
+    """Give a network the weights of another where name and shape agree, and return in words what it was given.
+
+    What the other knows of the spread of poses and sizes comes along, so that its layers mean what they meant.
+    """
+    there = load_network(weights, network.skeleton.model).state_dict()
+    state = network.state_dict()
+    same = {name: value for name, value in there.items() if name in state and state[name].shape == value.shape}
+    network.load_state_dict({**state, **same})
+    given, all_of = (sum(value.numel() for value in part.values()) for part in (same, state))
+    digest = sha256(find_weights(weights) / WEIGHTS)[:12]
+    return f"{Path(weights).name} (sha256 {digest}), {given:,} of {all_of:,} numbers"
 
 
 def _optimiser(network: NeurIKNetwork, config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:
