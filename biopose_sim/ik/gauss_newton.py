@@ -164,7 +164,7 @@ def _walk(t, values, slopes, scales, rotations, positions, twists):
 
 @_internal
 def _masses(t, scales, offsets, targets, weights, rotations, positions, mass, force, apart):
-    """Of each node's subtree: ``mass`` (N, 10) is m, h = sum w x and T = sum w x x^T; ``force`` (N, 6) sum w x x r, w r.
+    """Of each node's subtree: ``mass`` (N, 10): m, h = sum w x, T = sum w x x^T; ``force`` (N, 6): sum w x x r, sum w r.
 
     Their residual r points from the model's markers x to the measured ones; ``apart`` (M, 3) is it in segment axes.
     """
@@ -253,9 +253,9 @@ def gauss_newton_steps(
 ):  # fmt: skip
     """Steps ``found`` (F, n_free) of frames ``first`` to ``last``; arguments as :meth:`GaussNewton.steps` has them.
 
-    ``p`` is the program whose coordinates these are, ``slot_ptr`` (N + 1,) where the arguments of each node's operations
-    begin, ``values`` and ``slopes`` those of `FitLayout.motion`, ``start`` (F, n_free) the coordinates, ``low`` and
-    ``high`` (n_free,) their ranges.
+    ``p`` is the program whose coordinates these are, ``slot_ptr`` (N + 1,) where the arguments of each node's
+    operations begin, ``values`` and ``slopes`` those of `FitLayout.motion`, ``start`` (F, n_free) the coordinates,
+    ``low`` and ``high`` (n_free,) their ranges.
     """
     n, n_nodes = t.n_free, len(t.node_parent)
     rotations, positions = np.empty((n_nodes, 3, 3)), np.empty((n_nodes, 3))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +19,7 @@ from biopose_sim.neurik.skeleton import Pose, Skeleton
 from biopose_sim.osim.process import OpenSimError
 from biopose_sim.paths import default_model_path
 from ik_pipeline.engines import make_engine
-from ik_pipeline.engines.opensim_engine import OpenSimEngine
 from ik_pipeline.model_choice import choose_model
-from ik_pipeline.scaling_trials import choose_static_frames
 from ik_pipeline.shards import ShardData
 from ik_pipeline.types import Engine, ModelChoice, PersonSpec, TrialSpec
 from ik_pipeline.virtual_fit import virtual_model
@@ -99,7 +96,7 @@ def engine_method(
         found = [np.full((trial.n_frames, len(model.coordinate_names)), np.nan) for trial in trials]
         with tempfile.TemporaryDirectory(prefix="biopose-") as folder:
             try:
-                scaled = engine.scale(person, _for_scaling(engine, list(zip(specs, trials))), Path(folder))
+                scaled = engine.scale(person, list(zip(specs, trials)), Path(folder))
                 for q, trial in zip(found, trials):
                     part = trial if most_frames is None else first_frames(trial, most_frames)
                     result = engine.solve(scaled, part.drop_empty())
@@ -111,17 +108,6 @@ def engine_method(
         return Answer(found, scaled.scales, scaled.marker_offsets)
 
     return solve
-
-
-def _for_scaling(engine: Engine, trials: list[tuple[TrialSpec, Trial]]) -> list[tuple[TrialSpec, Trial]]:
-    """What to scale from. Where nobody stands still a single frame is left for OpenSim, which wants two."""
-    if not isinstance(engine, OpenSimEngine):
-        return trials
-    static, _ = choose_static_frames(engine.choice, trials)
-    if static.n_frames == 1:
-        times, markers = static.time[0] + np.array([0.0, 0.01]), np.repeat(static.markers, 2, axis=0)
-        static = replace(static, time=times, markers=markers)
-    return [(TrialSpec("static", (), scaling="static"), static)]
 
 
 def mean_method(data: ShardData, model: OsimModel) -> Method:

@@ -88,9 +88,7 @@ def _drawn(
 
 def _kinematics(skeleton: Skeleton, q: Tensor, scales: Tensor, offsets: Tensor) -> ForwardKinematics:
     frames = q.shape[1]
-    return skeleton.model(
-        q, scales[:, None].expand(-1, frames, -1, -1), offsets[:, None].expand(-1, frames, -1, -1)
-    )
+    return skeleton.model(q, scales[:, None].expand(-1, frames, -1, -1), offsets[:, None].expand(-1, frames, -1, -1))
 
 
 def _turned(kinematics: ForwardKinematics, body: Tensor) -> Tensor:

@@ -350,7 +350,9 @@ def _roughness(local: Tensor, seen: Tensor) -> Tensor:
     count = seen.sum(dim=(-1, -2)).clamp_min(1.0)
     size = (local.square() * seen).sum(dim=(-1, -2)) / count
     both = seen[:, 1:] * seen[:, :-1]
-    change = ((local[:, 1:] - local[:, :-1]).square() * both).sum(dim=(1, 2, 3)) / both.sum(dim=(1, 2, 3)).clamp_min(1.0)
+    change = ((local[:, 1:] - local[:, :-1]).square() * both).sum(dim=(1, 2, 3)) / both.sum(dim=(1, 2, 3)).clamp_min(
+        1.0
+    )
     logs = [size, change[:, None].expand_as(size)]
     return torch.stack([0.5 * torch.log(x + _LEAST_ROUGH**2) + 4.0 for x in logs], dim=-1)
 

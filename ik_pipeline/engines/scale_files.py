@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from biopose_sim.ik.scale_setup import Measurement
 from biopose_sim.io import Trial, write_trc
@@ -29,12 +32,13 @@ def write_scale_files(
     Args:
         folder: receives ``scale_setup.xml``, ``static.trc`` and ``markers.xml``, the markers of ``choice.model``.
         choice: the generic model and its weights.
-        static: the static frames.
+        static: the static frames; a single one is written twice, for OpenSim reads no file of one frame.
         measurements: marker pairs that model and static frames have.
         name: of the scaled model.
         mass: of the person [kg]; None keeps the generic model's.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    static = _twice(static) if static.n_frames == 1 else static
     write_trc(folder / STATIC, static)
     _write(folder / MARKERS, _marker_set(choice))
     span = f"{static.time[0]:.8f} {static.time[-1]:.8f}"
@@ -57,6 +61,11 @@ def write_scale_files(
     _text(placer, marker_file=STATIC, time_range=span, max_marker_movement="-1")
     _text(placer, output_model_file="scaled.osim", output_motion_file="static_pose.mot")
     return _write(folder / SETUP, root)
+
+
+def _twice(frame: Trial) -> Trial:
+    step = 1.0 / frame.rate if np.isfinite(frame.rate) else 0.01
+    return replace(frame, time=frame.time[0] + np.array([0.0, step]), markers=np.repeat(frame.markers, 2, axis=0))
 
 
 def _text(parent: ET.Element, **values: str) -> None:

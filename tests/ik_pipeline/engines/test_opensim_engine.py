@@ -110,3 +110,17 @@ def test_d3ke_is_scaled_changed_solved_and_exported(test_data, tmp_path):
     shown = written(torch.from_numpy(result.coordinates)).markers.numpy()
     rows = [written.marker_names.index(name) for name in result.marker_names]
     assert np.abs(shown[:, rows] - result.model_markers).max() < 1e-6
+
+
+def test_a_single_static_frame_scales_as_many_like_it_do(choice, person, tmp_path):
+    """Of somebody who never stands still one frame is left, and OpenSim reads no file of one frame."""
+    spec, trials = person
+    trial = trials[0][1]
+    frame = trial.n_frames - 5
+    one = replace(trial, time=trial.time[frame : frame + 1], markers=trial.markers[frame : frame + 1])
+    three = replace(one, time=one.time + np.arange(3) / 60.0, markers=np.repeat(one.markers, 3, axis=0))
+    engine = make_engine("opensim", choice)
+    found = [engine.scale(spec, [(trials[0][0], t)], tmp_path / f"{t.n_frames}") for t in (one, three)]
+    assert np.abs(found[0].scales - found[1].scales).max() < 1e-6
+    assert np.abs(found[0].marker_offsets - found[1].marker_offsets).max() < 1e-4
+    assert "(1 frames)" in found[0].how["static_frames"]
