@@ -164,7 +164,7 @@ def _walk(t, values, slopes, scales, rotations, positions, twists):
 
 @_internal
 def _masses(t, scales, offsets, targets, weights, rotations, positions, mass, force, apart):
-    """Of each node's subtree: ``mass`` (N, 10): m, h = sum w x, T = sum w x x^T; ``force`` (N, 6): sum w x x r, sum w r.
+    """Of each node's subtree: ``mass`` (N, 10), m, sum w x and sum w x x^T, and ``force`` (N, 6), sum w x x r and w r.
 
     Their residual r points from the model's markers x to the measured ones; ``apart`` (M, 3) is it in segment axes.
     """

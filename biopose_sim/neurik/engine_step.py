@@ -32,34 +32,35 @@ class EngineStep:
         self._largest = np.where(moves, _LARGEST_MOVE, _LARGEST_TURN)
 
     @torch.no_grad()
-    def __call__(self, framed: Framed, coordinates: Tensor, scales: Tensor, offsets: Tensor) -> tuple[Pose, Tensor]:
-        """Return the poses after a step, and measured minus model markers before it in segment axes, (B, T, M, 3) [m].
+    def __call__(
+        self, framed: Framed, coordinates: Tensor, scales: Tensor, offsets: Tensor, count: int = 1
+    ) -> tuple[Pose, Tensor]:
+        """Return the poses after steps, and measured minus model markers before them in segment axes (B, T, M, 3) [m].
 
         Args:
             framed: measured markers of windows.
             coordinates: (B, T, n_q) in the frame of the markers [rad | m].
             scales: factors of each window's person, (B, n_bodies, 3).
             offsets: of their markers, (B, M, 3) [m].
+            count: of steps, each from where the one before ended.
         """
         batch, frames = coordinates.shape[:2]
-        complete = self._skeleton.model(coordinates).coordinates
-        q = np.ascontiguousarray(complete.flatten(0, 1).double().cpu().numpy())
-        steps, apart = self._engine.steps(
-            q,
-            _array(scales),
-            _array(offsets),
-            np.repeat(np.arange(batch), frames),
-            _array(framed.markers.flatten(0, 1)),
-            _array(framed.seen.flatten(0, 1).to(framed.markers)),
-            self._damping,
-            self._largest,
-        )
-        q[:, self._engine.free] += steps
-        stepped = torch.from_numpy(q).to(framed.markers).unflatten(0, (batch, frames))
+        person = np.repeat(np.arange(batch), frames)
+        markers, seen = framed.markers.flatten(0, 1), framed.seen.flatten(0, 1).to(framed.markers)
+        given = (_array(scales), _array(offsets), person, _array(markers), _array(seen), self._damping, self._largest)
+        apart: list[np.ndarray] = []
+        stepped = coordinates
+        for _ in range(count):
+            complete = self._skeleton.model(stepped).coordinates
+            q = np.ascontiguousarray(complete.flatten(0, 1).double().cpu().numpy())
+            steps, off = self._engine.steps(q, *given)
+            apart.append(off)
+            q[:, self._engine.free] += steps
+            stepped = torch.from_numpy(q).to(framed.markers).unflatten(0, (batch, frames))
         ahead = torch.zeros_like(stepped[..., :2])
         ahead[..., 0] = 1.0
         pose = self._skeleton.encode(stepped, ahead, torch.zeros_like(stepped[..., :3]))
-        return pose, torch.from_numpy(apart).to(framed.markers).unflatten(0, (batch, frames))
+        return pose, torch.from_numpy(apart[0]).to(framed.markers).unflatten(0, (batch, frames))
 
 
 def smoothed(values: Tensor, deviation: float) -> Tensor:

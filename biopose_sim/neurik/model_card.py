@@ -58,6 +58,7 @@ def training_card(trainer: Trainer, name: str) -> dict[str, Any]:
         "licence": content["licence"],
         "training": {
             "configuration": asdict(trainer.config),
+            **({"begun": trainer.begun} if trainer.begun else {}),
             "steps": trainer.step,
             "windows_seen": trainer.step * min(trainer.config.batch, trainer.train.count),
             "seconds": round(trainer.seconds, 1),
@@ -135,6 +136,8 @@ def _licence(licence: Mapping[str, Any]) -> list[str]:
 
 def _training(training: Mapping[str, Any]) -> list[str]:
     lines = []
+    if "begun" in training:
+        lines.append(f"- begun from {training['begun']}")
     if "steps" in training:
         lines.append(f"- {training['steps']:,} steps, {training.get('windows_seen', 0):,} windows seen")
     if "seconds" in training:

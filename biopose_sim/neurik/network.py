@@ -281,7 +281,7 @@ class BaseNetwork(NeurIKNetwork):
         found = [self.estimate(numbers, sizes)]
         for k in range(self.config.refinements):
             with torch.autocast(numbers.device.type, enabled=False):
-                off, mean, steps = self._off(framed, found[-1], numbers)
+                off, mean, steps = self._off(framed, found[-1], numbers, _STEPS if k == 0 else 1)
             features = torch.cat([off, *steps[:2], numbers.detach(), t], dim=-1)
             x = self.off_in[k](features) + self.off_mean_in[k](mean)[:, None]
             r = self.off_blocks[k](nn.functional.gelu(x))
@@ -295,11 +295,13 @@ class BaseNetwork(NeurIKNetwork):
         return found
 
     @torch.no_grad()
-    def _off(self, framed: Framed, estimate: Estimate, numbers: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+    def _off(
+        self, framed: Framed, estimate: Estimate, numbers: Tensor, count: int
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Measured minus model markers in the axes of their segments, and which were seen, (B, T, 4 M).
 
         And their mean over the window, (B, 3 M): what is off for good, as it is where a size is. And, where the engine
-        is asked, its steps from the numbers, as they are and smoothed, each (B, T, n_pose).
+        is asked, what so many of its steps make of the numbers, as they are and smoothed, each (B, T, n_pose).
         """
         coordinates = self.skeleton.decode(estimate.pose)
         scales, offsets = self.skeleton.scales(estimate.sizes), self.marker_offsets(estimate.sizes)
@@ -308,7 +310,7 @@ class BaseNetwork(NeurIKNetwork):
         if self.engine is None:
             local = self._apart(framed, coordinates, scales, offsets)
         else:
-            pose, local = self.engine(framed, coordinates, scales, offsets)
+            pose, local = self.engine(framed, coordinates, scales, offsets, count)
             stepped = self.numbers(pose)
             steps = [stepped - numbers, *(smoothed(stepped, deviation) - numbers for deviation in SMOOTHED)]
             extra = [_roughness(local, seen)]
@@ -332,6 +334,7 @@ class BaseNetwork(NeurIKNetwork):
 
 
 _PER_METRE, _PER_OFF = 3.0, 30.0
+_STEPS = 2  # of the engine in the first correction: poses of training data are so exact after two
 _GATES = 2 + len(SMOOTHED)  # how much of a step, and shares of the step as it is and smoothed
 _UNSMOOTHED = 2.0  # by so much the step as it is is preferred at first, before a softmax
 _LEAST_ROUGH = 1e-3  # [m]
@@ -346,13 +349,11 @@ def _gated(gates: Tensor, steps: list[Tensor]) -> Tensor:
 
 
 def _roughness(local: Tensor, seen: Tensor) -> Tensor:
-    """Logarithms of the root mean squared error of markers in each frame, and of its change between frames (B, T, 2)."""
-    count = seen.sum(dim=(-1, -2)).clamp_min(1.0)
-    size = (local.square() * seen).sum(dim=(-1, -2)) / count
+    """Logarithms of what markers are off in each frame, root mean square, and of its change over frames, (B, T, 2)."""
+    size = (local.square() * seen).sum(dim=(-1, -2)) / seen.sum(dim=(-1, -2)).clamp_min(1.0)
     both = seen[:, 1:] * seen[:, :-1]
-    change = ((local[:, 1:] - local[:, :-1]).square() * both).sum(dim=(1, 2, 3)) / both.sum(dim=(1, 2, 3)).clamp_min(
-        1.0
-    )
+    change = (local[:, 1:] - local[:, :-1]).square() * both
+    change = change.sum(dim=(1, 2, 3)) / both.sum(dim=(1, 2, 3)).clamp_min(1.0)
     logs = [size, change[:, None].expand_as(size)]
     return torch.stack([0.5 * torch.log(x + _LEAST_ROUGH**2) + 4.0 for x in logs], dim=-1)
 

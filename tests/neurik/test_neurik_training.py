@@ -133,6 +133,25 @@ def test_killed_it_goes_on_as_if_nothing_was(undisturbed, shards, tmp_path):
     assert steps == sorted(steps)
 
 
+def test_training_begins_from_weights_where_layers_are_the_same(undisturbed, shards, tmp_path):
+    weights = save_network(tmp_path / "weights", undisturbed.best, {})
+    given = replace(CONFIG, steps=1)
+    same = Trainer(shards, tmp_path / "same", given, start=weights)
+    assert_same_weights(undisturbed.best, same.network)
+    assert_same_weights(undisturbed.best, same.average)
+    numbers = sum(value.numel() for value in same.network.state_dict().values())
+    assert same.begun.startswith("weights (sha256 ")
+    assert same.begun.endswith(f"{numbers:,} of {numbers:,} numbers")
+    same.run()
+    assert Trainer(shards, tmp_path / "same", given).begun == same.begun
+    wider = replace(given, network=replace(given.network, width=16))
+    other = Trainer(shards, tmp_path / "other", wider, start=weights)
+    assert torch.equal(other.network.first.weight, undisturbed.best.first.weight)
+    assert other.network.to_time.weight.shape != undisturbed.best.to_time.weight.shape
+    with pytest.raises(InputError, match="holds no weights"):
+        Trainer(shards, tmp_path / "none", given, start=tmp_path / "nothing")
+
+
 def test_batches_do_not_depend_on_those_before(undisturbed, shards):
     batches = undisturbed.train
     assert len(batches) > 3
