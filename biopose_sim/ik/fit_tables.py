@@ -103,6 +103,7 @@ class FitLayout:
             marker_body=_whole(of_marker),
             marker_group=_whole([int(group[b]) if b >= 0 else -1 for b in of_marker]),
         )
+        self._straight()
 
     def _patterns(self) -> list[set[int]]:
         """Columns of the free coordinates that each coordinate depends on."""
@@ -145,20 +146,35 @@ class FitLayout:
         for d in tree.dependences:
             x = np.asarray(sum(weight * q[:, row] for row, weight in d.argument))
             slopes_of[d.coordinate] = _chained(d.function.derivative(x), d.argument, slopes_of)
-        values = np.zeros((n_frames, len(self.operations)))
-        slopes = np.zeros((n_frames, sum(map(len, self.arguments))))
-        slot = 0
-        for k, op in enumerate(self.operations):
-            x = np.zeros(n_frames)
-            for row, weight in op.argument:
-                x = x + weight * q[:, row]
+        values = q @ self._lines.T + self._heights
+        slopes = np.repeat(self._slopes[None], n_frames, axis=0)
+        for k in self._bent:
+            op = self.operations[k]
+            x = np.asarray(sum(weight * q[:, row] for row, weight in op.argument))
             values[:, k] = op.function(x)
-            if self.arguments[k]:
-                found = _chained(op.function.derivative(x), op.argument, slopes_of)
-                for j in self.arguments[k]:
-                    slopes[:, slot] = found[j]
-                    slot += 1
+            found = _chained(op.function.derivative(x), op.argument, slopes_of)
+            for slot, j in enumerate(self.arguments[k], start=self.tables.argument_ptr[k]):
+                slopes[:, slot] = found[j]
         return values, slopes
+
+    def _straight(self) -> None:
+        """Set what operations that are straight lines do: most of them, and they need no look at the pose."""
+        free = {int(j): k for k, j in enumerate(self.free)}
+        self._lines = np.zeros((len(self.operations), len(self.depends)))
+        self._heights, self._slopes = np.zeros(len(self.operations)), np.zeros(self.tables.argument_ptr[-1])
+        self._bent: list[int] = []
+        dependent = {d.coordinate for d in self.tree.dependences}
+        for k, op in enumerate(self.operations):
+            if not op.function.is_linear or any(row in dependent for row, _ in op.argument):
+                self._bent.append(k)
+                continue
+            self._heights[k] = op.function(np.zeros(1))[0]
+            slope = op.function.derivative(np.zeros(1))[0]
+            for row, weight in op.argument:
+                self._lines[k, row] += slope * weight
+                if row in free:
+                    slot = self.tables.argument_ptr[k] + self.arguments[k].index(free[row])
+                    self._slopes[slot] += slope * weight
 
 
 def _chained(slope: Array, argument: tuple[tuple[int, float], ...], slopes_of: list[dict[int, Array]]) -> dict:

@@ -22,14 +22,14 @@ from biopose_sim.ik.types import Array, IntArray
 from biopose_sim.kinematics.fast_threads import run_parallel
 from biopose_sim.kinematics.model import OsimModel
 
-_CHUNK = 128  # frames of a thread's turn
+_CHUNK = 32  # frames of a thread's turn
 
 
 class Steps(NamedTuple):
     """What :meth:`GaussNewton.steps` finds.
 
     Attributes:
-        steps: of the free coordinates, (F, n_free) [rad | m].
+        steps: of the free coordinates, for each row of damping, (K, F, n_free) [rad | m].
         apart: measured minus model markers before the step, in the axes of their segments, (F, M, 3) single precision
             [m]; anything where the weight is 0.
     """
@@ -71,33 +71,45 @@ class GaussNewton:
         person: IntArray,
         targets: NDArray[np.float32],
         weights: NDArray[np.float32],
+        expected: Array,
         damping: Array,
         largest: Array,
     ) -> Steps:
         """Return steps that lessen the weighted squared distances of markers; coordinates stay in their ranges.
 
         Args:
-            coordinates: complete, (F, n_q) [rad | m].
+            coordinates: (F, n_q) [rad | m]; dependent ones are not read.
             scales: factors of each person, (P, n_bodies, 3).
             offsets: of each person's markers from where scaling puts them, body axes, (P, M, 3) [m].
             person: row of each frame's person, (F,).
             targets: measured markers, (F, M, 3) [m], any numbers where the weight is 0.
             weights: of the markers, (F, M).
-            damping: weight of a squared step of each free coordinate, (n_free,) [m^2/rad^2 | 1].
+            expected: what the free coordinates are drawn to, (F, n_free) [rad | m].
+            damping: weights of this for each free coordinate, K of them, (K, n_free) [m^2/rad^2 | 1].
             largest: step of each free coordinate, (n_free,) [rad | m].
         """
-        values, slopes = self._layout.motion(coordinates)
+        values, slopes = self._layout.motion(self._completed(coordinates))
         start = np.ascontiguousarray(coordinates[:, self.free])
-        found = Steps(np.zeros_like(start), np.zeros(targets.shape, dtype=np.float32))
+        found = Steps(np.zeros((len(damping), *start.shape)), np.zeros(targets.shape, dtype=np.float32))
 
         def work(k: int) -> None:
             gauss_newton_steps(
                 self._program, self._layout.tables, self._slot_ptr, values, slopes, scales, offsets, person, targets,
-                weights, start, self._low, self._high, damping, largest,
+                weights, start, expected, self._low, self._high, damping, largest,
                 k * _CHUNK, min((k + 1) * _CHUNK, len(start)), *found,
             )  # fmt: skip
 
         run_parallel(work, -(-len(start) // _CHUNK), torch.get_num_threads())
+        return found
+
+    def _completed(self, coordinates: Array) -> Array:
+        """Coordinates with dependent ones from their couplers; lengths of these as before scaling."""
+        tree = self._layout.tree
+        if not tree.dependences:
+            return coordinates
+        found = coordinates.copy()
+        for d in tree.dependences:
+            found[:, d.coordinate] = d.function(np.asarray(sum(weight * found[:, row] for row, weight in d.argument)))
         return found
 
 
@@ -248,10 +260,10 @@ def _normal(t, slot_ptr, twists, mass, force, matrix, right):
 
 @_jit
 def gauss_newton_steps(
-    p, t, slot_ptr, values, slopes, scales, offsets, person, targets, weights, start, low, high, damping, largest,
-    first, last, found, apart,
+    p, t, slot_ptr, values, slopes, scales, offsets, person, targets, weights, start, expected, low, high, damping,
+    largest, first, last, found, apart,
 ):  # fmt: skip
-    """Steps ``found`` (F, n_free) of frames ``first`` to ``last``; arguments as :meth:`GaussNewton.steps` has them.
+    """Steps ``found`` (K, F, n_free) of frames ``first`` to ``last``; arguments as :meth:`GaussNewton.steps` has them.
 
     ``p`` is the program whose coordinates these are, ``slot_ptr`` (N + 1,) where the arguments of each node's
     operations begin, ``values`` and ``slopes`` those of `FitLayout.motion`, ``start`` (F, n_free) the coordinates,
@@ -260,7 +272,7 @@ def gauss_newton_steps(
     n, n_nodes = t.n_free, len(t.node_parent)
     rotations, positions = np.empty((n_nodes, 3, 3)), np.empty((n_nodes, 3))
     mass, force, twists = np.empty((n_nodes, 10)), np.empty((n_nodes, 6)), np.zeros((slopes.shape[1], 6))
-    matrix, right, active = np.empty((n, n)), np.empty(n), np.empty(n, dtype=np.bool_)
+    matrix, right, step, active = np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n, dtype=np.bool_)
     width = p.path.shape[1]
     lower, front = np.zeros((n, width)), np.zeros((width, width))
     for f in range(first, last):
@@ -268,15 +280,17 @@ def gauss_newton_steps(
         _walk(t, values[f], slopes[f], scales[own], rotations, positions, twists)
         _masses(t, scales[own], offsets[own], targets[f], weights[f], rotations, positions, mass, force, apart[f])
         _normal(t, slot_ptr, twists, mass, force, matrix, right)
-        for j in range(n):
-            x = start[f, j]
-            # A range may hold it.
-            active[j] = not ((x <= low[j] and right[j] < 0.0) or (x >= high[j] and right[j] > 0.0))
-            if not active[j]:
-                right[j] = 0.0
-        factor(p, matrix, active, damping, lower, front)
-        solve_factored(p, lower, front, right)
-        for j in range(n):
-            x = start[f, j]
-            step = min(max(right[j], -largest[j]), largest[j])
-            found[f, j] = min(max(x + step, min(low[j], x)), max(high[j], x)) - x
+        for k in range(len(damping)):
+            for j in range(n):
+                x = start[f, j]
+                step[j] = right[j] + damping[k, j] * (expected[f, j] - x)
+                # A range may hold it.
+                active[j] = not ((x <= low[j] and step[j] < 0.0) or (x >= high[j] and step[j] > 0.0))
+                if not active[j]:
+                    step[j] = 0.0
+            factor(p, matrix, active, damping[k], lower, front)
+            solve_factored(p, lower, front, step)
+            for j in range(n):
+                x = start[f, j]
+                moved = min(max(step[j], -largest[j]), largest[j])
+                found[k, f, j] = min(max(x + moved, min(low[j], x)), max(high[j], x)) - x

@@ -310,9 +310,10 @@ class BaseNetwork(NeurIKNetwork):
         if self.engine is None:
             local = self._apart(framed, coordinates, scales, offsets)
         else:
-            pose, local = self.engine(framed, coordinates, scales, offsets, count)
-            stepped = self.numbers(pose)
-            steps = [stepped - numbers, *(smoothed(stepped, deviation) - numbers for deviation in SMOOTHED)]
+            poses, local = self.engine(framed, coordinates, scales, offsets, count)
+            for pose, deviations in zip(poses, SMOOTHED):
+                stepped = self.numbers(pose)
+                steps += [(smoothed(stepped, d) if d else stepped) - numbers for d in deviations]
             extra = [_roughness(local, seen)]
         # Large errors say less by their size than by their direction.
         size = local.norm(dim=-1, keepdim=True)
@@ -335,13 +336,13 @@ class BaseNetwork(NeurIKNetwork):
 
 _PER_METRE, _PER_OFF = 3.0, 30.0
 _STEPS = 2  # of the engine in the first correction: poses of training data are so exact after two
-_GATES = 2 + len(SMOOTHED)  # how much of a step, and shares of the step as it is and smoothed
+_GATES = 1 + sum(map(len, SMOOTHED))  # how much of a step, and shares of the steps as they are and smoothed
 _UNSMOOTHED = 2.0  # by so much the step as it is is preferred at first, before a softmax
 _LEAST_ROUGH = 1e-3  # [m]
 
 
 def _gated(gates: Tensor, steps: list[Tensor]) -> Tensor:
-    """How much of which steps (B, T, n) is taken, by gates (B, T, 4 n); gates of zero take nearly a whole step."""
+    """How much of which steps (B, T, n) is taken, by gates (B, T, _GATES n); gates of zero take nearly a whole step."""
     much, *shares = gates.unflatten(-1, (_GATES, -1)).unbind(-2)
     shares[0] = shares[0] + _UNSMOOTHED
     mixed = (torch.stack(shares, dim=-1).softmax(dim=-1) * torch.stack(steps, dim=-1)).sum(dim=-1)

@@ -28,7 +28,7 @@ from biopose_sim.neurik.scalars import ScalarLog
 from biopose_sim.neurik.skeleton import Pose, Skeleton
 from biopose_sim.neurik.stopping import stop_requests
 from biopose_sim.neurik.validate import ANGLE, LANDMARKS, Validation
-from biopose_sim.neurik.weights import WEIGHTS, find_weights, load_network
+from biopose_sim.neurik.weights import WEIGHTS, find_weights, load_state
 
 CHECKPOINT, LOG, CONFIG = "checkpoint.pt", "log.jsonl", "config.toml"
 _STATISTICS = 40  # batches from which means and spreads are taken
@@ -319,7 +319,7 @@ def begin_from(network: NeurIKNetwork, weights: str | Path) -> str:
 
     What the other knows of the spread of poses and sizes comes along, so that its layers mean what they meant.
     """
-    there = load_network(weights, network.skeleton.model).state_dict()
+    there = load_state(weights, network.skeleton.model)
     state = network.state_dict()
     same = {name: value for name, value in there.items() if name in state and state[name].shape == value.shape}
     network.load_state_dict({**state, **same})

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from biopose_sim.errors import InputError, near_matches
 from biopose_sim.io import atomic_write
 from biopose_sim.io.record import plain, sha256
@@ -62,6 +64,28 @@ def load_network(folder: str | Path, model: OsimModel | None = None) -> NeurIKNe
     Raises:
         InputError: no such weights, files that do not belong together, or a model of other coordinates.
     """
+    place = find_weights(folder)
+    card = read_card(place)
+    generic = _default_model(card["markers"]) if model is None else keep_markers(model, card["markers"])
+    state = load_state(place, generic)
+    network = make_network(Skeleton(generic), NetworkConfig(**card["network"]))
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise InputError(place / WEIGHTS, f"does not fit its card ({error})", "get both anew") from error
+    return network.eval()
+
+
+def load_state(folder: str | Path, model: OsimModel) -> dict[str, Tensor]:
+    """Read the numbers of a trained network by name.
+
+    Args:
+        folder: holds its weights and card, or the name of one that is shipped.
+        model: that they are wanted for.
+
+    Raises:
+        InputError: no such weights, files that do not belong together, or a model of other coordinates.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -70,17 +94,14 @@ def load_network(folder: str | Path, model: OsimModel | None = None) -> NeurIKNe
     weights = place / WEIGHTS
     if not weights.is_file() or sha256(weights) != card["sha256"]:
         raise InputError(weights, "is missing or not the file that its card describes", "get both anew")
-    generic = _default_model(card["markers"]) if model is None else keep_markers(model, card["markers"])
-    for what, names in (("coordinates", generic.coordinate_names), ("bodies", generic.body_names)):
+    for what, names in (("coordinates", model.coordinate_names), ("bodies", model.body_names)):
         if list(names) != card["model"][what]:
             problem = f"was trained for a model of other {what}"
             raise InputError(place, problem, f"give the model of {', '.join(card['model'][what][:6])}, ...")
-    network = make_network(Skeleton(generic), NetworkConfig(**card["network"]))
     try:
-        network.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError) as error:
-        raise InputError(weights, f"does not fit its card ({error})", "get both anew") from error
-    return network.eval()
+        return dict(load_file(weights))
+    except SafetensorError as error:
+        raise InputError(weights, f"cannot be read ({error})", "get it anew") from error
 
 
 def find_weights(name: str | Path) -> Path:

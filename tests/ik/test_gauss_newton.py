@@ -13,7 +13,7 @@ from biopose_sim.kinematics.jacobian import marker_jacobian
 from biopose_sim.kinematics.model import OsimModel
 
 MODELS = ["default", "models/d3ke_full_body.osim", "opencap_lab_subject4/Models/unscaled_generic.osim"]
-DAMPING, FRAMES, PERSONS = 3e-4, 12, 3
+DAMPING, FRAMES, PERSONS = (3e-4, 0.1), 12, 3
 
 
 def load(name: str, test_data: Path) -> OsimModel:
@@ -24,18 +24,18 @@ def load(name: str, test_data: Path) -> OsimModel:
     return OsimModel.from_file(test_data / name)
 
 
-def dense_steps(model, engine, q, scales, offsets, targets, weights):
+def dense_steps(model, engine, q, scales, offsets, targets, weights, expected, damping):
     """The same by the dense Jacobian."""
     x, jacobian = marker_jacobian(model, q, scales, offsets)
     jacobian = jacobian[..., engine.free]
-    right = torch.einsum("fmij,fm,fmi->fj", jacobian, weights, targets - x)
+    start = q[:, engine.free]
+    right = torch.einsum("fmij,fm,fmi->fj", jacobian, weights, targets - x) + damping * (expected - start)
     matrix = torch.einsum("fmij,fm,fmik->fjk", jacobian, weights, jacobian)
     low, high = torch.from_numpy(model.tree.ranges[engine.free]).T
     bounded = torch.from_numpy(model.tree.clamped[engine.free])
-    start = q[:, engine.free]
     held = bounded & (((start <= low) & (right < 0)) | ((start >= high) & (right > 0)))
     free = (~held).double()
-    matrix = (matrix + DAMPING * torch.eye(len(engine.free))) * free[:, :, None] * free[:, None]
+    matrix = (matrix + damping * torch.eye(len(engine.free))) * free[:, :, None] * free[:, None]
     steps = torch.linalg.solve(matrix + torch.diag_embed(1.0 - free), right * free)
     inside = torch.maximum(torch.minimum(start + steps, torch.maximum(high, start)), torch.minimum(low, start)) - start
     return torch.where(bounded, inside, steps), int(held.sum())
@@ -58,15 +58,16 @@ def test_a_step_is_that_of_the_jacobian(name, test_data):
     targets = model(q + 0.05 * torch.from_numpy(rng.normal(size=q.shape))).markers.numpy().astype(np.float32)
     weights = (rng.random(targets.shape[:2]) > 0.2).astype(np.float32)
     n = len(engine.free)
-    found = engine.steps(
-        q.numpy().copy(), scales, offsets, person, targets, weights, np.full(n, DAMPING), np.full(n, np.inf)
-    )
+    expected = q[:, engine.free] + 0.05 * torch.from_numpy(rng.normal(size=(FRAMES, n)))
+    damping, most = np.repeat(np.array(DAMPING)[:, None], n, axis=1), np.full(n, np.inf)
+    found = engine.steps(q.numpy().copy(), scales, offsets, person, targets, weights, expected.numpy(), damping, most)
     own = [torch.from_numpy(a[person]).double() for a in (scales, offsets)]
     given = torch.from_numpy(targets).double(), torch.from_numpy(weights).double()
-    expected, n_held = dense_steps(model, engine, q, *own, *given)
-    assert n_held > 0
-    assert np.abs(found.steps).max() > 0.1
-    np.testing.assert_allclose(found.steps, expected.numpy(), atol=1e-8)
+    for steps, weight in zip(found.steps, DAMPING):
+        dense, n_held = dense_steps(model, engine, q, *own, *given, expected, weight)
+        assert n_held > 0
+        assert np.abs(steps).max() > 0.1
+        np.testing.assert_allclose(steps, dense.numpy(), atol=1e-8)
     poses = model(q, *own)
     turned = poses.transforms[:, model.tree.marker_body, :3, :3]
     apart = torch.einsum("fmji,fmj->fmi", turned, given[0] - poses.markers).numpy()
@@ -83,8 +84,9 @@ def test_steps_end_where_they_are_told():
     n = len(engine.free)
     steps, _ = engine.steps(
         q, ones, np.zeros_like(targets), np.zeros(1, dtype=np.int64), targets,
-        np.ones(targets.shape[:2], dtype=np.float32), np.full(n, 1e-6), np.full(n, 0.05),
+        np.ones(targets.shape[:2], dtype=np.float32), q[:, engine.free], np.full((1, n), 1e-6), np.full(n, 0.05),
     )  # fmt: skip
+    (steps,) = steps
     assert np.abs(steps).max() == pytest.approx(0.05)
     column = list(engine.free).index(model.coordinate_names.index("pelvis_tx"))
     assert steps[0, column] == pytest.approx(0.05)
