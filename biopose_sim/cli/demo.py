@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from biopose_sim.cli import options
-from biopose_sim.cli.predict import DEFAULT_ENGINE
 
 
 @click.command("demo", short_help="Everything on a built-in walking person, compared with the truth.")
@@ -43,7 +42,7 @@ from biopose_sim.cli.predict import DEFAULT_ENGINE
 @click.option(
     "--engine",
     type=click.Choice(["neurik", "fit"]),
-    default=DEFAULT_ENGINE,
+    default="neurik",
     show_default=True,
     help="How markers become angles; with neurik, the fit is compared beside it.",
 )

@@ -10,7 +10,7 @@ from typing import Any
 from biopose_sim.cli.person import Person
 from biopose_sim.io import Trial
 
-LEARNED = "neurik"
+AUTO, LEARNED, FITTED = "auto", "neurik", "fit"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Network:
 
 
 def learned_person(
-    trials: Sequence[Trial], weights: Path | None, refine: bool, mass: float | None
+    trials: Sequence[Trial], weights: Path | None, refine: bool, mass: float | None, threads: int = 0
 ) -> tuple[Person, Network]:
     """Predict a person from all trials together.
 
@@ -53,9 +53,14 @@ def learned_person(
         weights: name or folder of the network's; those that are shipped if None.
         refine: polish with the engine.
         mass: of the person [kg].
+        threads: of the network; all if 0.
     """
+    import torch
+
     from biopose_sim.neurik.api import DEFAULT, NeurIK
 
+    if threads:
+        torch.set_num_threads(threads)
     net = NeurIK.from_pretrained(weights or DEFAULT)
     found = net.predict_person(trials, refine)
     how = {

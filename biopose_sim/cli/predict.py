@@ -8,20 +8,17 @@ import click
 
 from biopose_sim.cli import options
 
-# Of 'biopose predict' and 'biopose demo'. The weights that are shipped know the arms' turns of CMU's takes alone, so
-# that the fit is better on other motion: 2.4 against 8.3 degrees in the demonstration.
-DEFAULT_ENGINE = "fit"
-
 
 @click.command("predict", short_help="Body meshes (AMASS, video tools, BVH, ...) to a scaled .osim and .mot files.")
 @click.argument("sequences", nargs=-1, type=options.PATH, required=True, metavar="SEQ...")
 @click.option("-o", "--output", type=options.PATH, required=True, metavar="FOLDER", help="Folder for the results.")
 @click.option(
     "--engine",
-    type=click.Choice(["neurik", "fit"]),
-    default=DEFAULT_ENGINE,
+    type=click.Choice(["auto", "neurik", "fit"]),
+    default="auto",
     show_default=True,
-    help="How markers become angles: by a trained network, or fitted.",
+    help="How markers become angles: by a trained network, or fitted; auto: by the network, but fitted where options "
+    "of the fit alone are given, as --model.",
 )
 @click.option(
     "--weights",
@@ -79,7 +76,7 @@ def command(**wishes: Any) -> None:
     """Bring the OpenSim model to the body mesh of a person, over all SEQs together.
 
     SEQ: AMASS, BEDLAM, BML-MoVi, WHAM, PHALP (4D-Humans), GVHMR, SMPLest-X, vertices or our own file (.npz),
-    or a skeleton's motion (.bvh), of which 142 virtual markers on the mesh are taken; with the engine neurik also
+    or a skeleton's motion (.bvh), of which 142 virtual markers on the mesh are taken; by the network also
     recordings of markers by their names (.trc, .c3d). Writes the scaled model (.osim), a
     motion (.mot) and the markers (.trc) per SEQ, pictures, report.html and manifest.json into FOLDER.
 

@@ -17,7 +17,7 @@ from biopose_sim.cli import inputs
 from biopose_sim.cli.bodies import BVH, MARKER_FILES, Reading, Recorded, parse_upright, read_person
 from biopose_sim.cli.console import Progress
 from biopose_sim.cli.folder import ResultFolder
-from biopose_sim.cli.learned import LEARNED, learned_person
+from biopose_sim.cli.learned import AUTO, FITTED, LEARNED, learned_person
 from biopose_sim.cli.manifest import rms
 from biopose_sim.cli.person import Page, Paper, Person, Run, fitted_person, tell, with_range_notices, write_person
 from biopose_sim.errors import InputError
@@ -51,7 +51,7 @@ class Wishes(inputs.SolverWishes):
 
     sequences: Sequence[Path]
     output: Path
-    engine: str = "fit"
+    engine: str = AUTO
     refine: bool = False
     fps: float | None = None
     track: str | None = None
@@ -84,25 +84,44 @@ class Wishes(inputs.SolverWishes):
 
     def _check_engine(self) -> None:
         """Options of the engine that was not chosen have no meaning."""
-        if self.engine != LEARNED:
+        if self.chosen != LEARNED:
             if self.refine:
                 raise click.UsageError(f"--refine polishes what a network says: give --engine {LEARNED}")
             return
+        if given := self._of_fit:
+            raise click.UsageError(f"{', '.join(given)}: of the fit alone; give --engine fit, or leave it away")
+
+    @property
+    def _of_fit(self) -> list[str]:
+        """Options that only the fit knows, as far as they are given."""
         of_fit = {
             "--model": self.model is not None,
             "--smoothness": self.smoothness != 0.0,
             "--prior": self.prior != 0.0,
             "--continuity": self.continuity is not None,
             "--free": bool(self.free),
-            "--threads": self.threads != 0,
             "--no-symmetric": not self.symmetric,
         }
-        if given := [name for name, is_given in of_fit.items() if is_given]:
-            raise click.UsageError(f"{', '.join(given)}: of the fit alone; give --engine fit, or leave it away")
+        return [name for name, is_given in of_fit.items() if is_given]
+
+    @property
+    def chosen(self) -> str:
+        """The engine; where none is named the network, unless something is wanted that only the fit knows."""
+        if self.engine != AUTO:
+            return self.engine
+        of_markers = self.weights is not None and self.weights.is_file()
+        return FITTED if self._of_fit or of_markers else LEARNED
+
+    def why_chosen(self) -> tuple[str, ...]:
+        """What is to be said where the fit was not asked for by its name."""
+        if self.engine != AUTO or self.chosen != FITTED:
+            return ()
+        wanted = ", ".join([*self._of_fit, *(["--weights with a file"] if self.weights is not None else [])])
+        return (f"Size and motion were fitted, not taken from a network, for {wanted} was given.",)
 
     def _check_markers(self) -> None:
         """Recordings of markers bring everything but the mass."""
-        if self.engine != LEARNED or not self.of_markers:
+        if self.chosen != LEARNED or not self.of_markers:
             return
         if not all(path.suffix.lower() in MARKER_FILES for path in self.sequences):
             raise click.UsageError("give recordings of markers or bodies, not both: of bodies, more is known")
@@ -151,19 +170,19 @@ def predict_person(wishes: Wishes) -> Prediction:
         known_mass = None if recorded is None else recorded.mass
         mass = known_mass if wishes.mass is None else wishes.mass
         path, ik, sources = default_model_path(), IKConfig(), [*wishes.sequences]
-        if wishes.engine == LEARNED:
+        if wishes.chosen == LEARNED:
             progress(f"NeurIK sees {len(trials)} sequences, {n_frames} frames")
-            person, network = learned_person(trials, wishes.weights, wishes.refine, mass)
+            person, network = learned_person(trials, wishes.weights, wishes.refine, mass, wishes.threads)
             sources += network.files
             how = network.lines(wishes.refine)
         else:
             model, path, config = model_and_config(wishes.model, wishes.applied(IKConfig()), wishes.symmetric)
             progress(f"fitting {len(trials)} sequences, {n_frames} frames")
             person = fitted_person(model, trials, config, mass)
-            ik, how = config.ik, ()
+            ik, how = config.ik, wishes.why_chosen()
             sources += wishes.files
         person = with_range_notices(person)
-        far = _FAR_UNFITTED if wishes.engine == LEARNED and not wishes.refine else _FAR
+        far = _FAR_UNFITTED if wishes.chosen == LEARNED and not wishes.refine else _FAR
         person = replace(person, warnings=(*person.warnings, *_far_off(person, far)))
         said = assumptions_of(recorded, wishes.mass, how)
         progress("writing")
@@ -178,7 +197,7 @@ def predict_person(wishes: Wishes) -> Prediction:
             symmetric=wishes.symmetric,
             model_markers=wishes.model_markers,
             page=(lambda: _page(folder, person, recorded, trials, said)) if wishes.report else None,
-            more={"engine": wishes.engine, "assumptions": said},
+            more={"engine": wishes.chosen, "assumptions": said},
         )
         write_person(folder, person, trials, paper)
     return Prediction(Run(person, folder.files, time.perf_counter() - start), said)
@@ -186,7 +205,7 @@ def predict_person(wishes: Wishes) -> Prediction:
 
 def _read(wishes: Wishes, reading: Reading, progress: Progress) -> tuple[Recorded | None, list[Trial]]:
     """The body motions, where there are bodies, and their markers."""
-    if wishes.engine == LEARNED and wishes.of_markers:
+    if wishes.chosen == LEARNED and wishes.of_markers:
         return None, inputs.load_trials(wishes.sequences)
     recorded = read_person(wishes.sequences, reading, wishes.body_models)
     progress("placing markers on the body")

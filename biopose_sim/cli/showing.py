@@ -49,7 +49,7 @@ class DemoWishes:
     seconds: float
     smoothness: float
     check: bool
-    engine: str = "fit"
+    engine: str = LEARNED
     weights: Path | None = None
 
     def __post_init__(self) -> None:

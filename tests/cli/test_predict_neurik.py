@@ -86,6 +86,20 @@ def test_wishes_that_cannot_be(biopose, files, weights, tmp_path):
     assert_refused(biopose("predict", tmp_path / "few.trc", "-o", out, *engine), out, "has 9 of the 142 markers")
 
 
+def test_who_names_no_engine_gets_the_network_unless_something_of_the_fit_is_wanted(biopose, files, weights, tmp_path):
+    def engine_of(name, *words):
+        answer = biopose("predict", files / "walk.npz", "-o", tmp_path / name, "--no-report", *words)
+        assert answer.code == 0, answer.err
+        return json.loads((tmp_path / name / "manifest.json").read_text())["engine"], answer.out
+
+    engine, said = engine_of("network", "--weights", weights, "--threads", 1)
+    assert engine == "neurik"
+    assert "the network 'small'" in said
+    engine, said = engine_of("fit", "--smoothness", 0.01)
+    assert engine == "fit"
+    assert "not taken from a network, for --smoothness was given" in said
+
+
 def test_demo_compares_network_and_fit(biopose, weights, tmp_path):
     words = ("demo", "-o", tmp_path / "demo", "--seconds", 1, "--no-check")
     assert_refused(biopose(*words, "--engine", "fit", "--weights", weights), tmp_path / "demo", "--engine neurik")
