@@ -103,11 +103,18 @@ def _changes(config: TrainConfig, paper: TrainConfig) -> list[tuple[str, TrainCo
         ("heading taken off", {"network": replace(now.network, frame=network.frame), "augment": still}),
         ("base encoder", {"network": replace(network, refinements=0) if network.kind == "base" else network}),
     ]
+    learned = replace(network, correction="learned")
     changes += [
-        (f"{n} correction{'s' if n > 1 else ''}", {"network": replace(network, refinements=n)})
+        (f"{n} learned correction{'s' if n > 1 else ''}", {"network": replace(learned, refinements=n)})
         for n in range(1, network.refinements + 1 if network.kind == "base" else 0)
     ]
-    changes += [("weights of the losses", {"losses": config.losses}), ("mesh errors", {"augment": config.augment})]
+    unbent = replace(config.augment, bend_share=0.0, offset_share=0.0)
+    changes += [
+        ("corrections by Gauss-Newton steps", {"network": network}),
+        ("weights of the losses", {"losses": config.losses}),
+        ("mesh errors", {"augment": unbent}),
+        ("bent windows, moved markers", {"augment": config.augment}),
+    ]
     for name, change in changes:
         rows.append((name, replace(rows[-1][1], **change)))
     rows.append(("optimiser", replace(config, average=rows[-1][1].average)))
