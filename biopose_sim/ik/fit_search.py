@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.linalg.blas import ssyrk
 
 from biopose_sim.ik.cpu import CpuEngine, Sweep
 from biopose_sim.ik.fit_frames import FitFrames
@@ -15,7 +16,7 @@ from biopose_sim.ik.groups import SizePrior, make_groups
 from biopose_sim.ik.landmarks import find_landmarks
 from biopose_sim.ik.problem import IKProblem, build_problem, complete_coordinates, drawn_back, rescaled
 from biopose_sim.ik.solver import mend, solve_all_frames
-from biopose_sim.ik.start import find_start
+from biopose_sim.ik.start import start_in_sizes
 from biopose_sim.ik.types import Array, IKConfig
 from biopose_sim.kinematics.fast_threads import run_parallel
 from biopose_sim.kinematics.model import OsimModel
@@ -24,7 +25,9 @@ _ROUGH_SIZES = (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2)  # logarithmic
 # Stretches of frames whose normal equations are summed apart, so that sums do not depend on the number of threads.
 _PARTS = 4
 _ROUNDS = 8  # of the search, with spreads estimated in between
-_ROUGH_TOLERANCE = 1e-3  # relative decrease of the objective that ends a round before the last
+_ROUGH_TOLERANCE = 1e-2  # relative decrease of the objective that ends a round before the last
+# Of the poses in these rounds: what they have not reached of their valleys by then they reach in the next steps.
+_ROUGH_ITERATIONS = 10
 _FIRST_INDEPENDENT = 30.0  # frames, before anything is known of their correlation
 _LARGEST_STEP = 0.2  # of a logarithmic scale
 # Of a pose [rad | m]; what is left of it is in the equations too (their gradient of the poses).
@@ -58,7 +61,8 @@ class FitConfig:
             residuals, never fewer than this.
         max_frames: how many frames, spread over all trials, are used for size and offsets.
         max_iterations: of the search.
-        tolerance: relative decrease of the objective at which the search ends.
+        tolerance: relative decrease of the objective at which the search ends. Below 1e-4 it only crawls along flat
+            valleys: neither distances of markers nor the error of known factors change any more.
     """
 
     ik: IKConfig = field(default_factory=IKConfig)
@@ -71,7 +75,7 @@ class FitConfig:
     least_independent: float = 4.0
     max_frames: int = 100
     max_iterations: int = 30
-    tolerance: float = 1e-5
+    tolerance: float = 1e-4
 
 
 class FitSearch:
@@ -128,16 +132,21 @@ class FitSearch:
         self._rough_size()
         history: list[float] = []
         for number in range(_ROUNDS):
-            history += self._descend(max(self.config.tolerance, _ROUGH_TOLERANCE), number < _MENDED_ROUNDS)[0]
+            tolerance = max(self.config.tolerance, _ROUGH_TOLERANCE)
+            history += self._descend(tolerance, number < _MENDED_ROUNDS, rough=True)[0]
             if not self._update_spreads():
                 break
         steps, converged = self._descend(self.config.tolerance)
         return (*history, *steps), converged
 
-    def _descend(self, tolerance: float, mended: bool = False) -> tuple[list[float], bool]:
+    def _descend(self, tolerance: float, mended: bool = False, rough: bool = False) -> tuple[list[float], bool]:
         """Gauss-Newton steps with the present spreads; a step that makes things worse is damped."""
         n = len(self.parameters)
-        history, damping = [self._solve_poses(self.parameters, self.offsets, mended=mended)], 0.0
+        if self.sweep is None or mended:
+            history = [self._solve_poses(self.parameters, self.offsets, rough, mended)]
+        else:
+            history = [self._objective()]
+        damping = 0.0
         for _ in range(self.config.max_iterations):
             gradient, self.hessian = self._reduced()
             for _ in range(8):
@@ -145,7 +154,7 @@ class FitSearch:
                 step = -np.linalg.solve(damped, gradient)
                 step *= min(1.0, _LARGEST_STEP / max(np.abs(step[:n]).max(), 1e-12))
                 kept = self.parameters, self.offsets, self.sweep
-                value = self._solve_poses(self.parameters + step[:n], self.offsets + step[n:].reshape(-1, 3))
+                value = self._solve_poses(self.parameters + step[:n], self.offsets + step[n:].reshape(-1, 3), rough)
                 if value <= history[-1]:
                     damping *= 0.1
                     break
@@ -185,17 +194,23 @@ class FitSearch:
     def _rough_size(self) -> None:
         """One factor for the whole body, so that the first poses are near: the best of a few on a few frames."""
         frames = [(p.start + p.stop) // 2 for p in self.parts][:: max(1, len(self.parts) // 3)]
-        costs = []
-        for log_size in _ROUGH_SIZES:
-            problem = self._scaled_problem(np.full_like(self.parameters, log_size), self.offsets)
-            engine = CpuEngine(problem)
-            costs.append(sum(find_start(engine, frame, rough=True)[1] for frame in frames))
-        self.parameters = np.full_like(self.parameters, _ROUGH_SIZES[int(np.argmin(costs))])
+        engines = [
+            CpuEngine(self._scaled_problem(np.full_like(self.parameters, size), self.offsets)) for size in _ROUGH_SIZES
+        ]
+        costs = np.zeros((len(frames), len(engines)))
+
+        def judge(k: int) -> None:
+            costs[k] = start_in_sizes(engines, _ROUGH_SIZES.index(0.0), frames[k])
+
+        run_parallel(judge, len(frames), self.n_threads)
+        self.parameters = np.full_like(self.parameters, _ROUGH_SIZES[int(np.argmin(costs.sum(axis=0)))])
 
     def _first_poses(self, problem: IKProblem) -> Sweep:
         """Poses of every trial from no guess, each trial for itself."""
         whole = CpuEngine(problem).new_sweep(len(self.frames.time))
-        for part in self.parts:
+
+        def pose(k: int) -> None:
+            part = self.parts[k]
             trial = replace(problem.trial, time=problem.trial.time[part], markers=problem.trial.markers[part])
             engine = CpuEngine(
                 replace(problem, trial=trial, targets=problem.targets[part], visible=problem.visible[part])
@@ -203,6 +218,8 @@ class FitSearch:
             sweep = solve_all_frames(engine)
             for row, frame in enumerate(range(part.start, part.stop)):
                 whole.take(frame, sweep, row)
+
+        run_parallel(pose, len(self.parts), self.n_threads)
         return whole
 
     def _scaled_problem(self, parameters: Array, offsets: Array) -> IKProblem:
@@ -211,10 +228,11 @@ class FitSearch:
         scaled = self.model.scale(self.groups.scales(parameters), all_offsets)
         return rescaled(self.problem, scaled)
 
-    def _solve_poses(self, parameters: Array, offsets: Array, mended: bool = False) -> float:
+    def _solve_poses(self, parameters: Array, offsets: Array, rough: bool = False, mended: bool = False) -> float:
         """Find the best poses for a size; returns the objective and keeps everything.
 
-        ``mended``: look for other poses of frames that fit badly, for one in a wrong pose spoils size and offsets.
+        ``rough``: go only a few iterations from the poses before. ``mended``: look for other poses of frames that
+        fit badly, for one in a wrong pose spoils size and offsets.
         """
         problem = self._scaled_problem(parameters, offsets)
         engine = CpuEngine(problem)
@@ -223,14 +241,24 @@ class FitSearch:
         else:
             sweep = engine.new_sweep(len(self.frames.time))
             sweep.coordinates[:] = self.sweep.coordinates
-            CpuEngine(drawn_back(problem, self.sweep.coordinates, _PULL)).solve_each(sweep)
+            drawn = drawn_back(problem, self.sweep.coordinates, _PULL)
+            if rough:
+                drawn = replace(drawn, config=replace(drawn.config, max_iterations=_ROUGH_ITERATIONS))
+            CpuEngine(drawn).solve_each(sweep)
+            sweep.converged |= rough
             engine.refresh(sweep)
         if mended:
             mend(engine, sweep)
         self.parameters, self.offsets, self.sweep = parameters, offsets, sweep
-        squares = np.nansum((sweep.points - problem.targets) ** 2, axis=2)
+        return self._objective()
+
+    def _objective(self) -> float:
+        """What is minimised, with the present poses."""
+        assert self.sweep is not None  # poses are solved before
+        parameters = self.parameters
+        squares = np.nansum((self.sweep.points - self.problem.targets) ** 2, axis=2)
         size = parameters @ self.size_precision @ parameters + self.config.prior.wall(parameters)[0]
-        return float((self.weights * squares).sum() + size + (self.offset_precision * offsets**2).sum())
+        return float((self.weights * squares).sum() + size + (self.offset_precision * self.offsets**2).sum())
 
     def _reduced(self) -> tuple[Array, Array]:
         """Gradient and Gauss-Newton matrix in size and offsets, with the poses eliminated."""
@@ -254,10 +282,11 @@ class FitSearch:
             )  # fmt: skip
 
         run_parallel(add_up, n_parts, self.n_threads)
-        rows = half.reshape(-1, n + 1)
-        removed = rows.T @ rows
+        # The upper triangle of rows^T rows, at half the price of all of it.
+        removed = ssyrk(1.0, half.reshape(-1, n + 1).T).astype(np.float64)
         gradient = gradients.sum(axis=0) - removed[:-1, -1]
-        hessian = -removed[:-1, :-1].astype(np.float64)
+        hessian = -removed[:-1, :-1]
+        hessian += np.triu(hessian, 1).T
         lower = sizes.sum(axis=0)
         hessian[:n_size, :n_size] += lower + np.tril(lower, -1).T
         hessian[:n_size, n_size:] += mixed.sum(axis=0)

@@ -91,7 +91,8 @@ def build_problem(model: OsimModel, trial: Trial, config: IKConfig) -> IKProblem
     goals, goal_weight = _goals(model, trial, config, reduced)
     hold = _hold(model, config, reduced, weights, warnings)
     bounded = tree.clamped[free] & config.respect_ranges & ~_turning_root(model, reduced)
-    translational = np.array([model.motion_types[j] == "translational" for j in free], dtype=bool)
+    types = model.motion_types
+    translational = np.array([types[j] == "translational" for j in free], dtype=bool)
     targets = np.ascontiguousarray(trial.markers[:, columns], dtype=np.float64)
     return IKProblem(
         model=model,
@@ -118,7 +119,7 @@ def rescaled(problem: IKProblem, model: OsimModel) -> IKProblem:
     tree, reduced = model.tree, problem.reduced
     free = np.zeros(len(tree.locked), dtype=bool)
     free[reduced.free] = True
-    new = reduce_problem(tree, [int(m) for m in reduced.markers], free, tree.defaults)
+    new = reduce_problem(tree, [int(m) for m in reduced.markers], free, tree.defaults, reduced)
     return replace(problem, model=model, reduced=new)
 
 
@@ -237,7 +238,8 @@ def root_columns(program: Program) -> BoolArray:
 def _turning_root(model: OsimModel, reduced: ReducedProblem) -> BoolArray:
     """Rotations of a root that floats freely: where a person faces has no limit, shape (n,)."""
     root = root_columns(reduced.program)
-    rotational = np.array([model.motion_types[j] == "rotational" for j in reduced.free], dtype=bool)
+    types = model.motion_types
+    rotational = np.array([types[j] == "rotational" for j in reduced.free], dtype=bool)
     floats = (root & rotational).sum() == 3 and (root & ~rotational).sum() == 3
     return root & rotational & floats
 

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose_sim.ik.function_arrays import function_arrays, shifted
 from biopose_sim.ik.vectors import padded
 from biopose_sim.kinematics.tree import ROTATION, FixedTransform, KinematicTree, Operation
 from biopose_sim.kinematics.tree_builder import axis_rotation
 from biopose_sim.osim.functions import ScalarFunction
 
 Array = NDArray[np.float64]
-LINE, PIECES, SINE = 0, 1, 2
 
 
 class Program(NamedTuple):
@@ -90,7 +90,13 @@ class _OperationItem(NamedTuple):
     argument: tuple[tuple[int, float], ...]
 
 
-def reduce_problem(tree: KinematicTree, markers: Sequence[int], free: NDArray[np.bool_], held: Array) -> ReducedProblem:
+def reduce_problem(
+    tree: KinematicTree,
+    markers: Sequence[int],
+    free: NDArray[np.bool_],
+    held: Array,
+    like: ReducedProblem | None = None,
+) -> ReducedProblem:
     """Build the program.
 
     Args:
@@ -98,8 +104,9 @@ def reduce_problem(tree: KinematicTree, markers: Sequence[int], free: NDArray[np
         markers: model indices of the markers to fit.
         free: which coordinates may move, shape (n_q,); those that no marker sees are taken out here.
         held: values of the others, shape (n_q,) [rad | m].
+        like: the same of the tree in another size, which spares most of the work.
     """
-    return _Reducer(tree, list(markers), free, np.array(held, dtype=float)).reduce()
+    return _Reducer(tree, list(markers), free, np.array(held, dtype=float)).reduce(like)
 
 
 class _Reducer:
@@ -125,7 +132,7 @@ class _Reducer:
     def _moves(self, argument: tuple[tuple[int, float], ...]) -> bool:
         return any(self.depends[row] for row, _ in argument)
 
-    def reduce(self) -> ReducedProblem:
+    def reduce(self, like: ReducedProblem | None) -> ReducedProblem:
         tree = self.tree
         needed = np.zeros(len(tree.nodes), dtype=bool)
         for m in self.markers:
@@ -148,7 +155,11 @@ class _Reducer:
             at, rotation, translation = place[int(tree.body_node[body]) if body >= 0 else -1]
             marker_node.append(at)
             marker_local.append(rotation @ tree.marker_matrix[m].sum(axis=1) + translation)
-        return self._assemble(np.array(marker_node, dtype=np.int64), np.array(marker_local).reshape(-1, 3))
+        items = [item for node in self.operations for item in node]
+        local = np.array(marker_local).reshape(-1, 3)
+        if like is not None:
+            return self._resized(like, items, local)
+        return self._assemble(items, np.array(marker_node, dtype=np.int64), local)
 
     def _reduce_node(
         self,
@@ -181,8 +192,9 @@ class _Reducer:
         translation = translation + rotation @ post.matrix.sum(axis=1)
         return at, rotation @ post.rotation, translation
 
-    def _assemble(self, marker_node: NDArray[np.int64], marker_local: Array) -> ReducedProblem:
-        items = [item for node in self.operations for item in node]
+    def _assemble(
+        self, items: list[_OperationItem], marker_node: NDArray[np.int64], marker_local: Array
+    ) -> ReducedProblem:
         used: set[int] = {j for item in items for row, _ in item.argument for j in self.depends[row]}
         free, above = self._postorder(self._leaves_first(used))
         column = {int(j): k for k, j in enumerate(free)}
@@ -197,7 +209,7 @@ class _Reducer:
         program = Program(
             n_free=len(free),
             n_couplers=len(couplers),
-            **_function_arrays([_shift(f, self._offset(argument)) for f, argument in functions]),
+            **self._function_fields(functions),
             **self._argument_arrays(functions, variable, column, patterns),
             **_csr("pattern", "pattern_free", patterns),
             pattern_entry=entries.of_pattern,
@@ -214,6 +226,20 @@ class _Reducer:
             **_paths(above),
         )
         return ReducedProblem(program, free, np.array(self.markers, dtype=np.int64), self.constant)
+
+    def _resized(self, like: ReducedProblem, items: list[_OperationItem], marker_local: Array) -> ReducedProblem:
+        """The problem of the same tree in another size: only functions, translations and marker places differ."""
+        functions = [(d.function, d.argument) for d in self._needed_couplers(items)]
+        functions += [(i.function, i.argument) for i in items]
+        program = like.program._replace(
+            **self._function_fields(functions),
+            translation=np.array([i.translation for i in items]).reshape(-1, 3),
+            marker_local=marker_local,
+        )
+        return like._replace(program=program, held=self.constant)
+
+    def _function_fields(self, functions: list) -> dict[str, NDArray]:
+        return function_arrays([shifted(f, self._offset(argument)) for f, argument in functions])
 
     def _leaves_first(self, used: set[int]) -> NDArray[np.int64]:
         """Free coordinates by the first node that they move, the last node first."""
@@ -336,53 +362,6 @@ def _paths(above: NDArray[np.int64]) -> dict[str, Any]:
     width = padded(max(map(len, paths), default=0))
     path = np.array([p + [j] * (width - len(p)) for j, p in enumerate(paths)], dtype=np.int64).reshape(n, width)
     return {"level": np.array([len(p) - 1 for p in paths], dtype=np.int64), "path": path}
-
-
-def _shift(function: ScalarFunction, offset: float) -> ScalarFunction:
-    """f(x + offset)."""
-    if offset == 0.0:
-        return function
-    sine = function.sine
-    if sine is not None:
-        sine = (sine[0], sine[1], sine[2] + sine[1] * offset, sine[3])
-    return ScalarFunction(
-        function.weights, function.breaks - offset, function.origins - offset, function.coefficients, sine
-    )
-
-
-def _function_arrays(functions: list[ScalarFunction]) -> dict:
-    n = len(functions)
-    kind, table = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-    line, sine = np.zeros((n, 2)), np.zeros((n, 4))
-    pieces = [f for f in functions if f.sine is None and not f.is_linear]
-    most = max((len(f.breaks) for f in pieces), default=0)
-    degree = max((f.coefficients.shape[1] for f in pieces), default=1)
-    n_breaks = np.array([len(f.breaks) for f in pieces], dtype=np.int64)
-    breaks = np.full((len(pieces), most), np.inf)
-    origins, coefficients = np.zeros((len(pieces), most + 1)), np.zeros((len(pieces), most + 1, degree))
-    filled = 0
-    for i, f in enumerate(functions):
-        if f.sine is not None:
-            kind[i], sine[i] = SINE, f.sine
-        elif f.is_linear:
-            slope = f.coefficients[0, 1] if f.coefficients.shape[1] == 2 else 0.0
-            line[i] = f.coefficients[0, 0] - slope * f.origins[0], slope
-        else:
-            kind[i], table[i] = PIECES, filled
-            breaks[filled, : len(f.breaks)] = f.breaks
-            origins[filled, : len(f.origins)] = f.origins
-            coefficients[filled, : len(f.origins), : f.coefficients.shape[1]] = f.coefficients
-            filled += 1
-    return {
-        "kind": kind,
-        "line": line,
-        "table": table,
-        "sine": sine,
-        "n_breaks": n_breaks,
-        "breaks": breaks,
-        "origins": origins,
-        "coefficients": coefficients,
-    }
 
 
 def _rotation_from_z(axis: Array) -> Array:

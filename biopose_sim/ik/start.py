@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -67,6 +68,28 @@ def find_start(engine: CpuEngine, frame: int, rough: bool = False) -> tuple[Arra
             best, best_cost = q, cost
         best, best_cost = _off_limits(engine, best, best_cost, frame, root)
     return _unwound(engine, best, frame, best_cost), best_cost
+
+
+def start_in_sizes(engines: Sequence[CpuEngine], first: int, frame: int) -> Array:
+    """Cost of one frame in each of several sizes of a model, from no guess, good enough to compare them.
+
+    Only the pose in the size ``first`` is searched for; every other size starts from the pose in the one beside it
+    and from the joints at rest.
+
+    Args:
+        engines: of the same problem in rising sizes.
+        first: where the search begins.
+        frame: which.
+    """
+    costs = np.zeros(len(engines))
+    pose, costs[first] = find_start(engines[first], frame, rough=True)
+    root = root_columns(engines[first].program)
+    for others in (range(first - 1, -1, -1), range(first + 1, len(engines))):
+        q = pose
+        for k in others:
+            rest = np.where(root, q, engines[k].problem.start)
+            q, costs[k] = _best(engines[k], np.array([q, rest]), frame)
+    return costs
 
 
 def _best(engine: CpuEngine, starts: Array, frame: int) -> tuple[Array, float]:
