@@ -18,7 +18,8 @@ import biopose_sim as bp
 from biopose_sim.ik.fit import fit
 from biopose_sim.io import Trial, write_trc
 from biopose_sim.kinematics.model import OsimModel
-from biopose_sim.neurik.network import NetworkConfig, make_network
+from biopose_sim.neurik.network import make_network
+from biopose_sim.neurik.network_config import NetworkConfig
 from biopose_sim.neurik.predict import Predictor
 from biopose_sim.neurik.skeleton import Skeleton
 from biopose_sim.neurik.stream import Stream

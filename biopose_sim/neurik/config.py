@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from biopose_sim.errors import InputError, near_matches
 from biopose_sim.neurik.augment import AugmentConfig
 from biopose_sim.neurik.losses import LossWeights
-from biopose_sim.neurik.network import NetworkConfig
+from biopose_sim.neurik.network_config import NetworkConfig
 from biopose_sim.paths import models_dir
 
 OPTIMISERS = ("adam", "adamw")

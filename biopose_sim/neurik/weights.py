@@ -16,7 +16,8 @@ from biopose_sim.io import atomic_write
 from biopose_sim.io.record import plain, sha256
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.neurik.model_card import card_text
-from biopose_sim.neurik.network import NetworkConfig, NeurIKNetwork, make_network
+from biopose_sim.neurik.network import NeurIKNetwork, make_network
+from biopose_sim.neurik.network_config import NetworkConfig
 from biopose_sim.neurik.skeleton import Skeleton
 from biopose_sim.osim.markerset import keep_markers
 from biopose_sim.paths import default_model_path, models_dir

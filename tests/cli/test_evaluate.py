@@ -12,7 +12,8 @@ import pytest
 import shard_runs as runs
 import torch
 
-from biopose_sim.neurik.network import NetworkConfig, make_network
+from biopose_sim.neurik.network import make_network
+from biopose_sim.neurik.network_config import NetworkConfig
 from biopose_sim.neurik.skeleton import Skeleton
 from biopose_sim.neurik.weights import save_network
 from ik_pipeline.shards import load_model, write_shards

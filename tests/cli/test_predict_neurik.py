@@ -14,7 +14,8 @@ from biopose_sim.bodies import save_sequence
 from biopose_sim.cli.reopen import reopen
 from biopose_sim.cli.walker import make_body_walker
 from biopose_sim.io import write_trc
-from biopose_sim.neurik.network import NetworkConfig, make_network
+from biopose_sim.neurik.network import make_network
+from biopose_sim.neurik.network_config import NetworkConfig
 from biopose_sim.neurik.skeleton import Skeleton
 from biopose_sim.neurik.weights import save_network
 from biopose_sim.paths import default_model_path

@@ -9,7 +9,8 @@ from neurik_cases import some_coordinates
 from biopose_sim.neurik.engine_step import EngineStep, smoothed
 from biopose_sim.neurik.frame import Framed, Framer
 from biopose_sim.neurik.losses import LossWeights, losses, make_truth
-from biopose_sim.neurik.network import NetworkConfig, make_network
+from biopose_sim.neurik.network import make_network
+from biopose_sim.neurik.network_config import NetworkConfig
 
 SMALL = {"window": 8, "hidden": 32, "width": 16, "heads": 2, "layers": 1, "refinements": 2}
 

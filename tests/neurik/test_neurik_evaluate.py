@@ -10,7 +10,8 @@ import torch
 from biopose_sim.errors import InputError
 from biopose_sim.neurik.evaluate import by, choose_persons, evaluate, network_method, score
 from biopose_sim.neurik.metrics import Scores, body_errors, orientation_errors, together
-from biopose_sim.neurik.network import NetworkConfig, make_network
+from biopose_sim.neurik.network import make_network
+from biopose_sim.neurik.network_config import NetworkConfig
 from biopose_sim.neurik.predict import Predictor
 from biopose_sim.neurik.skeleton import Skeleton
 from ik_pipeline.shards import ShardData, load_model, write_shards

@@ -14,7 +14,8 @@ from biopose_sim.errors import InputError
 from biopose_sim.neurik.augment import AugmentConfig, disturb, mesh_error, missing
 from biopose_sim.neurik.frame import Framer
 from biopose_sim.neurik.losses import LossWeights, losses, make_truth
-from biopose_sim.neurik.network import NETWORKS, NetworkConfig, make_network
+from biopose_sim.neurik.network import make_network
+from biopose_sim.neurik.network_config import NETWORKS, NetworkConfig
 from biopose_sim.neurik.predict import Predictor
 from biopose_sim.neurik.sampling import resampled
 from biopose_sim.neurik.scalars import ScalarLog, _crc32c

@@ -12,7 +12,8 @@ from walking import taught, walk
 import biopose_sim as bp
 from biopose_sim.errors import InputError
 from biopose_sim.io import Trial
-from biopose_sim.neurik.network import NetworkConfig, make_network
+from biopose_sim.neurik.network import make_network
+from biopose_sim.neurik.network_config import NetworkConfig
 from biopose_sim.neurik.predict import Predictor
 from biopose_sim.neurik.sampling import between, bridged, resampled
 from biopose_sim.neurik.weights import save_network

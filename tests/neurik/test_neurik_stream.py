@@ -7,7 +7,8 @@ import pytest
 from walking import taught, walk
 
 from biopose_sim.errors import InputError
-from biopose_sim.neurik.network import NetworkConfig, make_network
+from biopose_sim.neurik.network import make_network
+from biopose_sim.neurik.network_config import NetworkConfig
 from biopose_sim.neurik.predict import Predictor
 from biopose_sim.neurik.stream import Stream
 

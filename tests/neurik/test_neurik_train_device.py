@@ -13,7 +13,8 @@ from torch.utils._pytree import tree_leaves
 
 from biopose_sim.neurik.batches import Batches, Windows, windows_of
 from biopose_sim.neurik.losses import LossWeights, losses
-from biopose_sim.neurik.network import NetworkConfig, make_network
+from biopose_sim.neurik.network import make_network
+from biopose_sim.neurik.network_config import NetworkConfig
 from biopose_sim.neurik.skeleton import Skeleton
 from ik_pipeline.shards import ShardConfig, load_model, write_shards
 

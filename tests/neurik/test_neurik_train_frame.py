@@ -12,7 +12,8 @@ from biopose_sim.neurik.augment import AugmentConfig, displace, disturb
 from biopose_sim.neurik.constants import Constants
 from biopose_sim.neurik.frame import Framer, in_window, moved
 from biopose_sim.neurik.losses import LossWeights, losses, make_truth
-from biopose_sim.neurik.network import NETWORKS, NetworkConfig, make_network
+from biopose_sim.neurik.network import make_network
+from biopose_sim.neurik.network_config import NETWORKS, NetworkConfig
 from biopose_sim.neurik.skeleton import turn
 
 SMALL = {"window": 8, "hidden": 32, "width": 16, "heads": 2, "layers": 1, "marker_width": 4}

@@ -8,7 +8,8 @@ import torch
 from biopose_sim.io import Trial
 from biopose_sim.neurik.frame import Framer
 from biopose_sim.neurik.losses import LossWeights, losses, make_truth
-from biopose_sim.neurik.network import NetworkConfig, make_network
+from biopose_sim.neurik.network import make_network
+from biopose_sim.neurik.network_config import NetworkConfig
 from biopose_sim.neurik.predict import Predictor
 from biopose_sim.synthetic import frame_times, gait_coordinates
 
