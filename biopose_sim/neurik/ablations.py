@@ -108,12 +108,12 @@ def _changes(config: TrainConfig, paper: TrainConfig) -> list[tuple[str, TrainCo
         (f"{n} learned correction{'s' if n > 1 else ''}", {"network": replace(learned, refinements=n)})
         for n in range(1, network.refinements + 1 if network.kind == "base" else 0)
     ]
-    unbent = replace(config.augment, bend_share=0.0, offset_share=0.0)
+    unbent = replace(config.augment, bend_share=0.0, shape_share=0.0, offset_share=0.0)
     changes += [
         ("corrections by Gauss-Newton steps", {"network": network}),
         ("weights of the losses", {"losses": config.losses}),
         ("mesh errors", {"augment": unbent}),
-        ("bent windows, moved markers", {"augment": config.augment}),
+        ("bent windows, other proportions, moved markers", {"augment": config.augment}),
     ]
     for name, change in changes:
         rows.append((name, replace(rows[-1][1], **change)))

@@ -31,6 +31,8 @@ class AugmentConfig:
         mesh_time: over which it is alike in time [s].
         bend_share: of windows in which some joints, a random share of them, are drawn towards random paths.
         bend_rate: largest frequency of these paths [Hz].
+        shape_share: of windows of persons of other proportions.
+        shape: largest standard deviation of the logarithms of their segments' factors.
         offset_share: of windows of persons whose markers lie elsewhere on their segments.
         offset: largest standard deviation of that per axis [m].
         size: standard deviation of the logarithm of a factor that the whole person is scaled by.
@@ -48,6 +50,8 @@ class AugmentConfig:
     mesh_time: float = 0.3
     bend_share: float = 0.0
     bend_rate: float = 0.8
+    shape_share: float = 0.0
+    shape: float = 0.06
     offset_share: float = 0.0
     offset: float = 0.01
     size: float = 0.04

@@ -127,12 +127,14 @@ class Batches:
 
     def _batch(self, windows: Windows, random: torch.Generator) -> Batch:
         markers, coordinates, offsets = windows.markers, windows.coordinates, windows.marker_offsets
-        sizes = self.skeleton.sizes(windows.scales)
+        scales = windows.scales
         free = self.skeleton.of_joints(windows.coordinates_free)
         if self.augment is not None:
-            given = Bent(markers, coordinates, offsets)
-            found = bent(self.skeleton, given, windows.scales, windows.rate, free, self.augment, random)
-            markers, coordinates, offsets = found.markers, found.coordinates, found.offsets
+            given = Bent(markers, coordinates, scales, offsets)
+            found = bent(self.skeleton, given, windows.rate, free, self.augment, random)
+            markers, coordinates, scales, offsets = found.markers, found.coordinates, found.scales, found.offsets
+        sizes = self.skeleton.sizes(scales)
+        if self.augment is not None:
             drawn = torch.exp(self.augment.size * torch.randn(len(markers), generator=random))
             factor = drawn.to(self.device, non_blocking=True)
             markers = markers * factor[:, None, None, None]

@@ -1,7 +1,7 @@
-"""Windows of training in other poses and with markers elsewhere, their labels exact.
+"""Windows of training in other poses, of other proportions and with markers elsewhere, their labels exact.
 
 Joints are drawn towards smooth random paths within their ranges. The model's markers follow by forward kinematics, what
-the measured ones were off goes along with the segments: so a network meets poses that the recordings do not have.
+the measured ones were off goes along with the segments: so a network meets poses and bodies that no recording has.
 """
 
 from __future__ import annotations
@@ -21,51 +21,63 @@ _INSIDE = 0.98  # of half a range, that random paths reach
 
 @dataclass(frozen=True)
 class Bent:
-    """Windows after bending, see :func:`bent`: markers (B, T, M, 3), coordinates (B, T, n_q), offsets (B, M, 3)."""
+    """Windows before or after bending, see :func:`bent`.
+
+    Attributes:
+        markers: measured, (B, T, M, 3) [m], NaN where not seen.
+        coordinates: (B, T, n_q) [rad | m].
+        scales: factors of the persons, (B, n_bodies, 3).
+        offsets: of their markers from where scaling puts them, body axes, (B, M, 3) [m].
+    """
 
     markers: Tensor
     coordinates: Tensor
+    scales: Tensor
     offsets: Tensor
 
 
 def bent(
-    skeleton: Skeleton,
-    windows: Bent,
-    scales: Tensor,
-    rate: Tensor,
-    free: Tensor,
-    config: AugmentConfig,
-    random: torch.Generator,
+    skeleton: Skeleton, windows: Bent, rate: Tensor, free: Tensor, config: AugmentConfig, random: torch.Generator
 ) -> Bent:
-    """Bend a share of windows, and move the markers of a share.
+    """Bend a share of windows, give a share other proportions, and move the markers of a share.
 
     Args:
         skeleton: of the shards' model.
-        windows: measured markers (B, T, M, 3) [m], NaN where not seen, coordinates [rad | m] and marker offsets [m].
-        scales: factors of the persons, (B, n_bodies, 3).
+        windows: as the shards hold them.
         rate: (B,) frames per second [Hz].
         free: (B, J) joints that were solved for; others are not bent.
         config: how often and how far.
         random: the source of chance.
     """
-    batch = len(windows.markers)
-    bends = torch.rand(batch, generator=random) < config.bend_share
-    moves = torch.rand(batch, generator=random) < config.offset_share
-    rows = torch.nonzero(bends | moves).flatten()
+    batch, device = len(windows.markers), windows.markers.device
+    shares = torch.tensor([config.bend_share, config.shape_share, config.offset_share])
+    struck = torch.rand(batch, 3, generator=random) < shares
+    rows = torch.nonzero(struck.any(dim=1)).flatten()
     if not len(rows):
         return windows
-    there = generator_on(windows.markers.device, random)
-    bends, moves, rows = (x.to(windows.markers.device, non_blocking=True) for x in (bends[rows], moves[rows], rows))
-    old, markers, offsets, own = (x[rows] for x in (windows.coordinates, windows.markers, windows.offsets, scales))
-    new = _drawn(skeleton, old, rate[rows], free[rows] & bends[:, None], config, there)
-    apart = torch.randn(len(rows), markers.shape[2], 3, generator=there, device=there.device)
-    apart = apart * (config.offset * torch.rand(len(rows), generator=there, device=there.device) * moves)[:, None, None]
-    was, becomes = (_kinematics(skeleton, q, own, offsets) for q in (old, new))
-    body = skeleton.marker_body().to(markers.device)
+    there = generator_on(device, random)
+    bends, shapes, moves = (x.to(device, non_blocking=True) for x in struck[rows].T)
+    rows = rows.to(device, non_blocking=True)
+
+    def normal(kind: Tensor, most: float, count: int) -> Tensor:
+        """Normal numbers (R, count, 3) of a standard deviation up to the most where the kind strikes."""
+        drawn = torch.randn(len(rows), count, 3, generator=there, device=there.device)
+        return drawn * (most * torch.rand(len(rows), generator=there, device=there.device) * kind)[:, None, None]
+
+    markers, q, scales, offsets = (
+        x[rows] for x in (windows.markers, windows.coordinates, windows.scales, windows.offsets)
+    )
+    new = _drawn(skeleton, q, rate[rows], free[rows] & bends[:, None], config, there)
+    factors = skeleton.scales(normal(shapes, config.shape, len(skeleton.groups.names)).flatten(1))
+    apart = normal(moves, config.offset, markers.shape[2])
+    was = _kinematics(skeleton, q, scales, offsets)
+    becomes = _kinematics(skeleton, new, scales * factors, offsets)
+    body = skeleton.marker_body().to(device)
     local = torch.einsum("btmji,btmj->btmi", _turned(was, body), markers - was.markers) + apart[:, None]
     moved = becomes.markers + torch.einsum("btmij,btmj->btmi", _turned(becomes, body), local)
-    result = Bent(windows.markers.clone(), windows.coordinates.clone(), windows.offsets.clone())
-    result.markers[rows], result.coordinates[rows], result.offsets[rows] = moved, new, offsets + apart
+    result = Bent(*(x.clone() for x in (windows.markers, windows.coordinates, windows.scales, windows.offsets)))
+    result.markers[rows], result.coordinates[rows] = moved, new
+    result.scales[rows], result.offsets[rows] = scales * factors, offsets + apart
     return result
 
 

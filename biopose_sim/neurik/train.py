@@ -283,7 +283,7 @@ def set_statistics(network: NeurIKNetwork, batches: Batches) -> None:
     augment = batches.augment
     if augment is not None:
         augment = replace(augment, noise_share=0.0, missing_share=0.0, mesh_share=0.0, size=0.0)
-        augment = replace(augment, bend_share=0.0, offset_share=0.0)
+        augment = replace(augment, bend_share=0.0, shape_share=0.0, offset_share=0.0)
     plain = Batches(
         batches.data.folder,
         batches.data.split,

@@ -24,7 +24,7 @@ def scene(skeleton):
     off = torch.from_numpy(rng.normal(0.0, 0.02, (BATCH, len(model.marker_names), 3))).float()
     markers = placed(skeleton, q, scales, offsets + off)
     markers[0, 3, 5] = torch.nan
-    return Bent(markers, q, offsets), scales, off
+    return Bent(markers, q, scales, offsets), off
 
 
 def placed(skeleton, q, scales, offsets):
@@ -34,17 +34,17 @@ def placed(skeleton, q, scales, offsets):
 
 
 def bend(skeleton, scene, free=None, **settings):
-    windows, scales, _ = scene
+    windows, _ = scene
     free = torch.ones(BATCH, len(skeleton.joint_names), dtype=torch.bool) if free is None else free
     random = torch.Generator().manual_seed(0)
-    return bent(skeleton, windows, scales, torch.full((BATCH,), 30.0), free, AugmentConfig(**settings), random)
+    return bent(skeleton, windows, torch.full((BATCH,), 30.0), free, AugmentConfig(**settings), random)
 
 
 def test_bent_windows_are_what_the_model_says(skeleton, scene):
-    windows, scales, off = scene
+    windows, off = scene
     found = bend(skeleton, scene, bend_share=1.0)
     assert float((found.coordinates - windows.coordinates).abs().amax(dim=(1, 2)).median()) > 0.3
-    expected = placed(skeleton, found.coordinates, scales, windows.offsets + off)
+    expected = placed(skeleton, found.coordinates, windows.scales, windows.offsets + off)
     missing = torch.isnan(windows.markers)
     assert torch.equal(torch.isnan(found.markers), missing)
     torch.testing.assert_close(found.markers[~missing], expected[~missing], atol=2e-5, rtol=0)
@@ -56,10 +56,10 @@ def test_bent_windows_are_what_the_model_says(skeleton, scene):
 
 
 def test_paths_are_smooth(skeleton, scene):
-    windows, scales, off = scene
+    windows, off = scene
     q = windows.coordinates[:, :1].expand(-1, FRAMES, -1).contiguous()
-    still = Bent(windows.markers, q, windows.offsets)
-    found = bend(skeleton, (still, scales, off), bend_share=1.0, bend_rate=0.8)
+    still = Bent(windows.markers, q, windows.scales, windows.offsets)
+    found = bend(skeleton, (still, off), bend_share=1.0, bend_rate=0.8)
     joints = skeleton.encode(found.coordinates, torch.tensor([1.0, 0.0]), torch.zeros(3)).joints
     step = joints.diff(dim=1).abs().max()
     # The steepest sine of 0.8 Hz at 30 frames per second, of half ranges.
@@ -67,18 +67,30 @@ def test_paths_are_smooth(skeleton, scene):
 
 
 def test_moved_markers_are_told(skeleton, scene):
-    windows, scales, off = scene
+    windows, off = scene
     found = bend(skeleton, scene, bend_share=0.0, offset_share=1.0, offset=0.02)
     apart = found.offsets - windows.offsets
     assert 1e-3 < float(apart.std()) < 0.02
     torch.testing.assert_close(found.coordinates, windows.coordinates, atol=1e-6, rtol=0)
     seen = ~torch.isnan(windows.markers)
-    expected = placed(skeleton, windows.coordinates, scales, found.offsets + off)
+    expected = placed(skeleton, windows.coordinates, windows.scales, found.offsets + off)
+    torch.testing.assert_close(found.markers[seen], expected[seen], atol=2e-5, rtol=0)
+
+
+def test_other_proportions_are_told(skeleton, scene):
+    windows, off = scene
+    found = bend(skeleton, scene, shape_share=1.0, shape=0.1)
+    change = (found.scales / windows.scales).log()
+    assert 0.02 < float(change.std()) < 0.1
+    # Both sides and all bodies of a group are changed alike.
+    torch.testing.assert_close(skeleton.scales(skeleton.sizes(found.scales / windows.scales)).log(), change)
+    seen = ~torch.isnan(windows.markers)
+    expected = placed(skeleton, windows.coordinates, found.scales, windows.offsets + off)
     torch.testing.assert_close(found.markers[seen], expected[seen], atol=2e-5, rtol=0)
 
 
 def test_what_was_not_solved_for_is_not_bent(skeleton, scene):
-    windows, _, _ = scene
+    windows, _ = scene
     free = torch.zeros(BATCH, len(skeleton.joint_names), dtype=torch.bool)
     free[:, 3] = True
     found = bend(skeleton, scene, free, bend_share=1.0)
@@ -87,7 +99,7 @@ def test_what_was_not_solved_for_is_not_bent(skeleton, scene):
 
 
 def test_a_share_is_bent_and_chance_is_seeded(skeleton, scene):
-    windows, _, _ = scene
+    windows, _ = scene
     found = bend(skeleton, scene, bend_share=0.5)
     same = [torch.equal(a, b) for a, b in zip(found.coordinates, windows.coordinates)]
     assert 0 < sum(same) < BATCH

@@ -22,7 +22,9 @@ def test_both_are_shipped_and_say_every_value():
         # What a network of the other kind has is not said.
         left_out = {key for key in differences(said, asdict(config)) if not key.startswith("network.")}
         mesh = {"losses.earlier", "augment.mesh", "augment.mesh_length", "augment.mesh_time"}
-        bending = {f"augment.{key}" for key in ("bend_share", "bend_rate", "offset_share", "offset")}
+        bending = {
+            f"augment.{key}" for key in ("bend_share", "bend_rate", "shape_share", "shape", "offset_share", "offset")
+        }
         assert left_out <= {"steps"} | (mesh | bending if name == "paper" else set())
 
 
