@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -14,11 +15,13 @@ from biopose_sim.ik.program import Program, ReducedProblem, reduce_problem
 from biopose_sim.ik.types import Array, BoolArray, CoordinateTarget, IKConfig, KinematicsResult
 from biopose_sim.io import Trial
 from biopose_sim.kinematics.model import OsimModel
+from biopose_sim.kinematics.tree import KinematicTree
 
 # Damping per unit of marker weight [m^2 / rad^2 and 1], far below any curvature that markers cause.
 _TURN_FLOOR, _MOVE_FLOOR = 1e-11, 1e-9
 _WEAK_PRIOR, _HOLD = 1e-5, 1e-8  # [m^2 / rad^2]
 _LARGEST_TURN, _LARGEST_MOVE = 0.8, 2.0  # of one step [rad], [m]
+_reductions: WeakKeyDictionary[KinematicTree, dict[tuple[tuple[int, ...], bytes], ReducedProblem]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def build_problem(model: OsimModel, trial: Trial, config: IKConfig) -> IKProblem
     names, columns, rows, weights, warnings = _match_markers(model, trial, config)
     tree = model.tree
     unlocked = ~tree.locked | np.isin(model.coordinate_names, config.free)
-    reduced = reduce_problem(tree, rows, unlocked & ~tree.dependent, tree.defaults)
+    reduced = _reduced(tree, rows, unlocked & ~tree.dependent)
     free = reduced.free
     unseen = [
         n
@@ -112,6 +115,15 @@ def build_problem(model: OsimModel, trial: Trial, config: IKConfig) -> IKProblem
         largest=np.where(translational, _LARGEST_MOVE, _LARGEST_TURN),
         warnings=tuple(warnings),
     )
+
+
+def _reduced(tree: KinematicTree, rows: list[int], movable: BoolArray) -> ReducedProblem:
+    """The reduced problem of a tree, kept as long as the tree: the trials of a person have the same one."""
+    known = _reductions.setdefault(tree, {})
+    key = (tuple(rows), movable.tobytes())
+    if key not in known:
+        known[key] = reduce_problem(tree, rows, movable, tree.defaults)
+    return known[key]
 
 
 def rescaled(problem: IKProblem, model: OsimModel) -> IKProblem:

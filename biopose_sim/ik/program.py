@@ -238,7 +238,7 @@ class _Reducer:
         )
         return like._replace(program=program, held=self.constant)
 
-    def _function_fields(self, functions: list) -> dict[str, NDArray]:
+    def _function_fields(self, functions: list) -> dict[str, Any]:
         return function_arrays([shifted(f, self._offset(argument)) for f, argument in functions])
 
     def _leaves_first(self, used: set[int]) -> NDArray[np.int64]:
