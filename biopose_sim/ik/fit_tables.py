@@ -141,8 +141,9 @@ class FitLayout:
         """
         tree, n_frames = self.tree, len(q)
         slopes_of: list[dict[int, Array]] = [{} for _ in range(q.shape[1])]
+        itself = np.ones(n_frames)
         for k, j in enumerate(self.free):
-            slopes_of[int(j)] = {k: np.ones(n_frames)}
+            slopes_of[int(j)] = {k: itself}
         for d in tree.dependences:
             x = np.asarray(sum(weight * q[:, row] for row, weight in d.argument))
             slopes_of[d.coordinate] = _chained(d.function.derivative(x), d.argument, slopes_of)
