@@ -278,10 +278,11 @@ _LEAST_ROUGH = 1e-3  # [m]
 
 def _gated(gates: Tensor, steps: list[Tensor]) -> Tensor:
     """How much of which steps (B, T, n) is taken, by gates (B, T, _GATES n); gates of zero take nearly a whole step."""
-    much, *shares = gates.unflatten(-1, (_GATES, -1)).unbind(-2)
-    shares[0] = shares[0] + _UNSMOOTHED
-    mixed = (torch.stack(shares, dim=-1).softmax(dim=-1) * torch.stack(steps, dim=-1)).sum(dim=-1)
-    return 2.0 * much.sigmoid() * mixed
+    rows = gates.unflatten(-1, (_GATES, -1))
+    preferred = gates.new_zeros(_GATES - 1, 1)
+    preferred[0] = _UNSMOOTHED
+    shares = (rows[..., 1:, :] + preferred).softmax(dim=-2)
+    return 2.0 * rows[..., 0, :].sigmoid() * (shares * torch.stack(steps, dim=-2)).sum(dim=-2)
 
 
 def _roughness(local: Tensor, seen: Tensor) -> Tensor:

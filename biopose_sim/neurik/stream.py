@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from biopose_sim.neurik.predict import Predictor
 
 DELAY = 0.8  # [s]
+# Frames of the network beyond a pose that is given: with fewer it is less sure, with more windows must come oftener.
+_BEYOND = 8
 _AFTER = 2  # frames of the network that a pose between two of them needs besides the one before it
 _BATCH = 32  # windows at a time
 
@@ -83,12 +85,14 @@ class Stream:
         self._width = 0.0 if self._slow_rate == rate else reach(rate, self._slow_rate)
         # What resampling takes of the delay, there and back [s].
         lost = 0.0 if not self._width else (self._width + 1.0) / rate + _AFTER / self._slow_rate
-        hop = int(((delay - lost) * self._slow_rate + 1.0 + 1e-6) / 2.0)
-        if hop < 1:
+        frames = int((delay - lost) * self._slow_rate + 1.0 + 1e-6)
+        if frames < 2:
             least = lost + 1.0 / self._slow_rate
             raise InputError("NeurIK stream", f"a delay of {delay:g} s", f"give {least:.2f} s or more")
-        self._window, self._hop = config.window, min(hop, config.window // 2)
-        self.delay = lost + (2 * self._hop - 1) / self._slow_rate
+        self._window = config.window
+        self._beyond = min(_BEYOND, frames // 2, config.window // 2)
+        self._hop = min(frames - self._beyond, config.window // 2)
+        self.delay = lost + (self._hop + self._beyond - 1) / self._slow_rate
         self._columns = _columns(predictor.skeleton.model, marker_names)
         self._known = torch.tensor([k for k, column in enumerate(self._columns) if column >= 0])
         self._into = torch.tensor([column for column in self._columns if column >= 0])
@@ -156,9 +160,11 @@ class Stream:
     def _advance(self, finishing: bool) -> Poses:
         self._resample(finishing)
         due = self._slow_first + len(self._slow)
-        ends = list(range(max(self._run_to, self._hop) + self._hop, due + 1, self._hop))
+        ends = list(range((self._run_to or self._beyond) + self._hop, due + 1, self._hop))
         if finishing and due > (ends[-1] if ends else self._run_to):
             ends.append(due)
+        if not (ends or finishing):
+            return self._nothing
         for first in range(0, len(ends), _BATCH):
             self._run(ends[first : first + _BATCH])
         if finishing:
@@ -208,7 +214,7 @@ class Stream:
         old = self._ahead
         share = rising((torch.arange(len(old), dtype=torch.float64) + 0.5) / max(len(old), 1))[:, None]
         new = torch.cat([torch.lerp(old, new[: len(old)], share), new[len(old) :]])
-        settled = max(end - self._hop - given, 0)
+        settled = max(end - self._beyond - given, 0)
         from biopose_sim.neurik.predict import is_seen
 
         first = given - self._slow_first
@@ -238,9 +244,8 @@ class Stream:
             stop = last + 1
         else:
             stop = max(int(np.ceil((last - _AFTER + 1) / step - 1e-9)), first)
-        n_q = len(self._predictor.skeleton.model.coordinate_names)
         if stop <= first or last < 0:
-            return Poses(first, np.zeros((0, n_q)))
+            return self._nothing
         places = torch.arange(first, stop, dtype=torch.float64) * step - self._rows_first
         rows = between(self._rows, places) if self._width else self._rows[first - self._rows_first :]
         coordinates = self._predictor.coordinates_of(rows).numpy().copy()
@@ -249,6 +254,10 @@ class Stream:
         self._rows, self._rows_first = self._rows[done:], self._rows_first + done
         self._unwind(coordinates)
         return Poses(first, coordinates)
+
+    @property
+    def _nothing(self) -> Poses:
+        return Poses(self._given, np.zeros((0, len(self._predictor.skeleton.model.coordinate_names))))
 
     def _unwind(self, coordinates: Array) -> None:
         """Take whole turns out of the root's angles since the last pose that was given."""
