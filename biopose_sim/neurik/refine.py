@@ -1,10 +1,11 @@
 """Polish of a network's estimate by the engine: a most probable person and motion, the network's being expected.
 
-The network's sizes are kept but for a little; where the person's markers lie on the segments is fitted to all trials.
-How much the markers are then trusted follows from what they still are off, without its mean over time: markers without
-disturbance decide the motion alone; the more they are off, the more the joints are drawn to the network's. Errors that
-change from frame to frame (noise) average out and ask for a smooth motion; errors that last (of a body mesh, which
-move whole limbs) do neither, so that they count far more.
+How much the network is trusted follows from what markers are off its model. Of bodies as it knows them they are off by
+some millimetres for good, and it knows better than the engine what that means: its sizes are kept but for a little, and
+joints stay near its own. Where markers lie elsewhere for good, though they do not stray (another kind of body), sizes
+and places of markers are fitted anew and the markers decide. What changes over time says how far to trust them: errors
+from frame to frame (noise) average out and ask for a smooth motion; errors that last (of a body mesh, which move whole
+limbs) do neither, so that they draw the joints to the network's.
 """
 
 from __future__ import annotations
@@ -24,37 +25,50 @@ from biopose_sim.neurik.predict import Prediction, given_result
 from biopose_sim.neurik.skeleton import Skeleton
 from ik_pipeline.virtual_fit import virtual_fit_config
 
-# Logarithmic departure of sizes from the network's.
-_SIZE_SD = 0.003
-# Of where a tracking marker lies about where the network's sizes say that it does, per axis [m]; the fit widens it for
-# persons who are otherwise.
-_TRACKING_SD = 0.003
+# Logarithmic departure of sizes from the network's, and per metre that a body is unlike those it knows.
+_SIZE_SD, _SIZE_SD_OF_UNLIKE = 0.0005, 5.0
+# Of where a tracking marker lies about where the network's sizes say that it does, per axis [m]; the same of unlike
+# bodies, per metre.
+_TRACKING_SD, _TRACKING_SD_OF_UNLIKE = 0.001, 1.0
 _FRAMES = 60  # of which sizes and places of markers are fitted
+# What markers are off a network's model for good on bodies as it knows them, root mean square per axis [m], and how
+# much of what lasts may be for good too (a wrong shape of a mesh). On validation persons: 3 to 4 mm; 12 to 15 mm where
+# meshes are 40 mm off, of which 10 mm last.
+_LIKE, _OF_LASTING = 0.0045, 3.0
 # What markers on a moving body are off without any disturbance, standard deviation per axis [m].
 _CLEAN = 0.004
 # Weight of the pull [m^2/rad^2] per variance of errors that last, and of noise [m^2]; of smoothness per that of noise.
 # Found on validation persons; a larger pull comes nearer to the network alone.
 _PULL_OF_LASTING, _PULL_OF_NOISE, _SMOOTHNESS_OF_NOISE = 600.0, 3.0, 200.0
-_LEAST_PULL = 1e-4  # sizes and places of markers are never exact
+# Pull where markers are not disturbed, on bodies like those the network knows; half of it where they are so far unlike
+# or noisy [m]; never less than the last.
+_PULL, _HALF_UNLIKE, _HALF_NOISE, _LEAST_PULL = 1e-2, 0.002, 0.003, 1e-4
 _FAR = 0.6  # [rad] between root angles of network and engine, beyond which they may be of different branches
 
 
 @dataclass(frozen=True)
 class Disturbance:
-    """How far markers are off, besides what is constant, variances per axis [m^2].
+    """How far markers are off, variances per axis [m^2].
 
     Attributes:
-        lasting: of errors that are alike from frame to frame.
+        lasting: of errors that change over time, but are alike from frame to frame.
         noise: of those that are not.
+        constant: of those that stay.
     """
 
     lasting: float
     noise: float
+    constant: float
 
     @property
-    def pull(self) -> float:
+    def unlike(self) -> float:
+        """How far the body is unlike those that the network knows [m]."""
+        return float(np.sqrt(max(self.constant - _LIKE**2 - _OF_LASTING * self.lasting, 0.0)))
+
+    def pull(self, unlike: float) -> float:
         """Weight of the joints' pull to the network's [m^2/rad^2]."""
-        return _LEAST_PULL + _PULL_OF_LASTING * self.lasting + _PULL_OF_NOISE * self.noise
+        trust = (1.0 + (unlike / _HALF_UNLIKE) ** 2) * (1.0 + self.noise / _HALF_NOISE**2)
+        return _LEAST_PULL + _PULL / trust + _PULL_OF_LASTING * self.lasting + _PULL_OF_NOISE * self.noise
 
     @property
     def smoothness(self) -> float:
@@ -74,16 +88,17 @@ def refined(
         offsets: where the markers of a person of that size lie from where scaling puts them, in body axes,
             (n_markers, 3) [m]; there if None.
     """
-    config = _config()
     names = skeleton.model.marker_names
     known = [trial.select([name for name in trial.marker_names if name in names]) for trial in trials]
+    unlike = disturbance([_apart(trial, said) for trial, said in zip(known, prediction.results)]).unlike
+    config = _config(unlike)
     # The fit looks for departures from its model: from the network's sizes and where those put markers.
     expected = skeleton.model.scale(prediction.scales, offsets)
     model = fit_size(expected, known, config).model
     motions = [solve_ik(model, trial, config.ik) for trial in known]
     off = disturbance([_apart(trial, motion) for trial, motion in zip(known, motions)])
     motions = [
-        solve_ik(model, trial, _pulled(skeleton, config.ik, said, motion, off))
+        solve_ik(model, trial, _pulled(skeleton, config.ik, said, motion, off.pull(unlike), off.smoothness))
         for trial, said, motion in zip(known, prediction.results, motions)
     ]
     results = tuple(
@@ -94,16 +109,18 @@ def refined(
 
 
 def disturbance(apart: Sequence[Array]) -> Disturbance:
-    """Return how far markers are off, besides what is constant over a trial.
+    """Return how far markers are off.
 
     Args:
         apart: of each trial model markers less measured ones, (T, M, 3) [m], NaN where not seen.
     """
-    squares = products = 0.0
-    count = pairs = 0
+    squares = products = constant = 0.0
+    count = pairs = means = 0
     for off in apart:
         known = np.isfinite(off)
         mean = np.where(known, off, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        told = known.any(axis=0)
+        constant, means = constant + float((mean[told] ** 2).sum()), means + int(told.sum())
         rest = np.where(known, off - mean, 0.0)
         squares, count = squares + float((rest**2).sum()), count + int(known.sum())
         products += float((rest[1:] * rest[:-1]).sum())
@@ -112,12 +129,15 @@ def disturbance(apart: Sequence[Array]) -> Disturbance:
     lasting = min(max(products / pairs, 0.0), variance) if pairs else variance
     noise = variance - lasting
     # Without any disturbance, a little is left of both.
-    return Disturbance(max(lasting - _CLEAN**2, 0.0), noise if noise > _CLEAN**2 else 0.0)
+    noise = noise if noise > _CLEAN**2 else 0.0
+    return Disturbance(max(lasting - _CLEAN**2, 0.0), noise, constant / max(means, 1))
 
 
-def _config() -> FitConfig:
-    prior = SizePrior(stature=_SIZE_SD, part=_SIZE_SD, dimension=_SIZE_SD)
-    return replace(virtual_fit_config(), prior=prior, max_frames=_FRAMES, tracking_sd=_TRACKING_SD)
+def _config(unlike: float) -> FitConfig:
+    sd = _SIZE_SD + _SIZE_SD_OF_UNLIKE * unlike
+    tracking = _TRACKING_SD + _TRACKING_SD_OF_UNLIKE * unlike
+    prior = SizePrior(stature=sd, part=sd, dimension=sd)
+    return replace(virtual_fit_config(), prior=prior, max_frames=_FRAMES, tracking_sd=tracking)
 
 
 def _apart(trial: Trial, motion: KinematicsResult) -> Array:
@@ -125,7 +145,12 @@ def _apart(trial: Trial, motion: KinematicsResult) -> Array:
 
 
 def _pulled(
-    skeleton: Skeleton, config: IKConfig, expected: KinematicsResult, motion: KinematicsResult, off: Disturbance
+    skeleton: Skeleton,
+    config: IKConfig,
+    expected: KinematicsResult,
+    motion: KinematicsResult,
+    pull: float,
+    smoothness: float,
 ) -> IKConfig:
     """The configuration that draws joints and the root's angles to what the network expects."""
     wanted = {name: expected.coordinate(name) for name in skeleton.joint_names}
@@ -135,5 +160,5 @@ def _pulled(
     if np.abs(turned).max() < _FAR:
         names = [skeleton.model.coordinate_names[column] for column in columns]
         wanted |= dict(zip(names, (motion.coordinates[:, columns] + turned).T))
-    targets = {name: CoordinateTarget(values, off.pull) for name, values in wanted.items()}
-    return replace(config, coordinate_targets=targets, smoothness=off.smoothness)
+    targets = {name: CoordinateTarget(values, pull) for name, values in wanted.items()}
+    return replace(config, coordinate_targets=targets, smoothness=smoothness)

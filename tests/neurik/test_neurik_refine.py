@@ -11,7 +11,7 @@ from walking import walk
 
 from biopose_sim.ik.fit import fit
 from biopose_sim.neurik.predict import Prediction, given_result
-from biopose_sim.neurik.refine import disturbance, refined
+from biopose_sim.neurik.refine import Disturbance, disturbance, refined
 from ik_pipeline.virtual_fit import virtual_fit_config
 
 
@@ -58,4 +58,17 @@ def test_disturbances_are_told_apart():
     assert disturbance([slow]).lasting > 10.0 * disturbance([slow]).noise
     still = disturbance([np.broadcast_to(constant, (200, 50, 3))])
     assert still.lasting == still.noise == 0.0
-    assert disturbance([noise]).pull > still.pull
+    assert still.constant == pytest.approx(0.05**2, rel=0.2)
+    assert still.unlike > 0.04
+    assert disturbance([0.05 * constant]).unlike == 0.0
+    # What moves much may be a wrong mesh.
+    assert disturbance([slow]).unlike < still.unlike
+
+
+def test_unlike_bodies_and_noise_loosen_the_pull_and_lasting_errors_tighten_it():
+    clean, noisy, lasting = Disturbance(0.0, 0.0, 0.0), Disturbance(0.0, 1e-4, 0.0), Disturbance(1e-4, 0.0, 0.0)
+    assert clean.pull(0.01) < 0.1 * clean.pull(0.0)
+    assert noisy.pull(0.0) < 0.5 * clean.pull(0.0)
+    assert lasting.pull(0.0) > 2.0 * clean.pull(0.0)
+    assert (clean.smoothness, lasting.smoothness) == (0.0, 0.0)
+    assert noisy.smoothness > 0.0
