@@ -18,8 +18,8 @@ import biopose_sim as bp
 from biopose_sim.ik.fit import fit
 from biopose_sim.io import Trial, write_trc
 from biopose_sim.kinematics.model import OsimModel
+from biopose_sim.neurik.config import load_config
 from biopose_sim.neurik.network import make_network
-from biopose_sim.neurik.network_config import NetworkConfig
 from biopose_sim.neurik.predict import Predictor
 from biopose_sim.neurik.skeleton import Skeleton
 from biopose_sim.neurik.stream import Stream
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.weights:
         predictor = bp.NeurIK.from_pretrained(options.weights).predictor
     else:
-        predictor = Predictor(make_network(Skeleton(virtual_model()), NetworkConfig()))
+        predictor = Predictor(make_network(Skeleton(virtual_model()), load_config("base").network))
     model = predictor.skeleton.model
     trial = walk(model, options.seconds, predictor.rate)
     n = trial.n_frames

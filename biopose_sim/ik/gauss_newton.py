@@ -288,7 +288,8 @@ def gauss_newton_steps(
                 active[j] = not ((x <= low[j] and step[j] < 0.0) or (x >= high[j] and step[j] > 0.0))
                 if not active[j]:
                     step[j] = 0.0
-            factor(p, matrix, active, damping[k], lower, front)
+            if not factor(p, matrix, active, damping[k], lower, front):
+                continue  # no step: numbers that are none, or no damping where no marker is seen
             solve_factored(p, lower, front, step)
             for j in range(n):
                 x = start[f, j]
