@@ -13,7 +13,7 @@ from biopose_sim.neurik.network_config import NetworkConfig
 from biopose_sim.neurik.predict import Predictor
 from biopose_sim.synthetic import frame_times, gait_coordinates
 
-SMALL = {"window": 32, "hidden": 48, "width": 24, "heads": 2, "layers": 1, "blocks": 1}
+SIZES = {"window": 32, "hidden": 48, "width": 24, "heads": 2, "layers": 1, "blocks": 1}
 
 
 def walk(skeleton, seconds=4.0, rate=30.0):
@@ -28,7 +28,7 @@ def walk(skeleton, seconds=4.0, rate=30.0):
 def taught(skeleton, steps=60):
     """A predictor whose small network was trained for some seconds on the walk."""
     torch.manual_seed(0)
-    network = make_network(skeleton, NetworkConfig(**SMALL))
+    network = make_network(skeleton, NetworkConfig(correction="gauss-newton", **SIZES))
     coordinates, trial = walk(skeleton)
     length = network.config.window
     q = torch.tensor(np.array([coordinates[k : k + length] for k in range(0, len(coordinates) - length, 11)])).float()
