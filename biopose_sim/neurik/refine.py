@@ -39,7 +39,7 @@ _LIKE, _OF_LASTING = 0.0045, 3.0
 _CLEAN = 0.004
 # Weight of the pull [m^2/rad^2] per variance of errors that last, and of noise [m^2]; of smoothness per that of noise.
 # Found on validation persons; a larger pull comes nearer to the network alone.
-_PULL_OF_LASTING, _PULL_OF_NOISE, _SMOOTHNESS_OF_NOISE = 600.0, 3.0, 200.0
+_PULL_OF_LASTING, _PULL_OF_NOISE, _SMOOTHNESS_OF_NOISE = 5000.0, 3.0, 200.0
 # Pull where markers are not disturbed, on bodies like those the network knows; half of it where they are so far unlike
 # or noisy [m]; never less than the last.
 _PULL, _HALF_UNLIKE, _HALF_NOISE, _LEAST_PULL = 1e-2, 0.002, 0.003, 1e-4
@@ -137,7 +137,10 @@ def _config(unlike: float) -> FitConfig:
     sd = _SIZE_SD + _SIZE_SD_OF_UNLIKE * unlike
     tracking = _TRACKING_SD + _TRACKING_SD_OF_UNLIKE * unlike
     prior = SizePrior(stature=sd, part=sd, dimension=sd)
-    return replace(virtual_fit_config(), prior=prior, max_frames=_FRAMES, tracking_sd=tracking)
+    config = virtual_fit_config()
+    # Of landmarks too the network knows where they lie.
+    landmark = min(config.landmark_sd, tracking)
+    return replace(config, prior=prior, max_frames=_FRAMES, tracking_sd=tracking, landmark_sd=landmark)
 
 
 def _apart(trial: Trial, motion: KinematicsResult) -> Array:
