@@ -1,8 +1,8 @@
 """Polish of a network's estimate by the engine: a most probable person and motion, the network's being expected.
 
 How much the network is trusted follows from what markers are off its model. Of bodies as it knows them they are off by
-some millimetres for good, and it knows better than the engine what that means: its sizes are kept but for a little, and
-joints stay near its own. Where markers lie elsewhere for good, though they do not stray (another kind of body), sizes
+some millimetres for good, and it knows better than the engine what that means: its sizes are kept, and joints stay near
+its own. Where markers lie elsewhere for good, though they do not stray (another kind of body), sizes
 and places of markers are fitted anew and the markers decide. What changes over time says how far to trust them: errors
 from frame to frame (noise) average out and ask for a smooth motion; errors that last (of a body mesh, which move whole
 limbs) do neither, so that they draw the joints to the network's.
@@ -94,7 +94,7 @@ def refined(
     config = _config(unlike)
     # The fit looks for departures from its model: from the network's sizes and where those put markers.
     expected = skeleton.model.scale(prediction.scales, offsets)
-    model = fit_size(expected, known, config).model
+    model = fit_size(expected, known, config).model if unlike else expected
     motions = [solve_ik(model, trial, config.ik) for trial in known]
     off = disturbance([_apart(trial, motion) for trial, motion in zip(known, motions)])
     motions = [
