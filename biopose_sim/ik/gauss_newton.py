@@ -22,7 +22,7 @@ from biopose_sim.ik.types import Array, IntArray
 from biopose_sim.kinematics.fast_threads import run_parallel
 from biopose_sim.kinematics.model import OsimModel
 
-_CHUNK = 32  # frames of a thread's turn
+_CHUNKS = (32, 128)  # frames of a thread's turn: fewest and most
 
 
 class Steps(NamedTuple):
@@ -92,14 +92,16 @@ class GaussNewton:
         start = np.ascontiguousarray(coordinates[:, self.free])
         found = Steps(np.zeros((len(damping), *start.shape)), np.zeros(targets.shape, dtype=np.float32))
 
+        chunk = int(np.clip(len(start) // (2 * torch.get_num_threads()), *_CHUNKS))
+
         def work(k: int) -> None:
             gauss_newton_steps(
                 self._program, self._layout.tables, self._slot_ptr, values, slopes, scales, offsets, person, targets,
                 weights, start, expected, self._low, self._high, damping, largest,
-                k * _CHUNK, min((k + 1) * _CHUNK, len(start)), *found,
+                k * chunk, min((k + 1) * chunk, len(start)), *found,
             )  # fmt: skip
 
-        run_parallel(work, -(-len(start) // _CHUNK), torch.get_num_threads())
+        run_parallel(work, -(-len(start) // chunk), torch.get_num_threads())
         return found
 
     def _completed(self, coordinates: Array) -> Array:

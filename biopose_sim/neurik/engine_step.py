@@ -57,16 +57,20 @@ class EngineStep:
         given = (_array(scales), _array(offsets), person, _array(markers), _array(seen))
         q = np.array(coordinates.flatten(0, 1).double().cpu().numpy(), order="C")
         expected = np.ascontiguousarray(q[:, free])
-        steps, apart = self._engine.steps(q, *given, expected, self._damping, self._largest)
-        for _ in range(count - 1):
-            q[:, free] += steps[0]
-            steps, _ = self._engine.steps(q, *given, expected, self._damping, self._largest)
+        apart: list[np.ndarray] = []
+        for left in range(count - 1, -1, -1):
+            # On the way markers are trusted; only the last step is wanted both ways.
+            damping = self._damping[:1] if left else self._damping
+            steps, off = self._engine.steps(q, *given, expected, damping, self._largest)
+            apart.append(off)
+            if left:
+                q[:, free] += steps[0]
         stepped = np.repeat(q[None], len(steps), axis=0)
         stepped[:, :, free] += steps
         values = torch.from_numpy(stepped).to(framed.markers).unflatten(1, (batch, frames))
         pose = self._skeleton.encode(values, _ahead(values), torch.zeros_like(values[..., :3]))
         found = [Pose(*parts) for parts in zip(pose.root_rotation, pose.root_position, pose.joints)]
-        return found, torch.from_numpy(apart).to(framed.markers).unflatten(0, (batch, frames))
+        return found, torch.from_numpy(apart[0]).to(framed.markers).unflatten(0, (batch, frames))
 
 
 def _ahead(values: Tensor) -> Tensor:

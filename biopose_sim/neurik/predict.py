@@ -24,7 +24,7 @@ from biopose_sim.neurik.windows import pose_of, rows_of, window_frames
 
 RATE = 30.0  # of the training data [Hz]
 FEWEST_MARKERS = 10  # with fewer, a person is not seen
-OVERLAP = 0.25  # share of a window that the next one sees too
+OVERLAP = 0.125  # share of a window that the next one sees too
 _BATCH = 32  # windows at a time
 
 

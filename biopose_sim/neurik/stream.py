@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DELAY = 0.8  # [s]
 # Frames of the network beyond a pose that is given: with fewer it is less sure, with more windows must come oftener.
-_BEYOND = 8
+_BEYOND = 6
 _AFTER = 2  # frames of the network that a pose between two of them needs besides the one before it
 _BATCH = 32  # windows at a time
 
