@@ -27,10 +27,7 @@ def _walk(t, values, slopes, scales, rotations, positions, twists, growth):
     n_sizes = 3 * t.n_groups
     for node in range(len(t.node_parent)):
         parent = t.node_parent[node]
-        for i in range(3):
-            p[i] = 0.0 if parent < 0 else positions[parent, i]
-            for j in range(3):
-                r[i, j] = (1.0 if i == j else 0.0) if parent < 0 else rotations[parent, i, j]
+        begin_at(parent, rotations, positions, r, p)
         for j in range(t.n_free):
             for i in range(6):
                 twists[node, j, i] = 0.0 if parent < 0 else twists[parent, j, i]
@@ -59,10 +56,7 @@ def _walk(t, values, slopes, scales, rotations, positions, twists, growth):
                 continue
             op = t.operation[step]
             value = values[op]
-            for i in range(3):
-                x[i] = 0.0
-                for k in range(3):
-                    x[i] += r[i, k] * t.axis[step, k]
+            along(r, t.axis[step], x)
             first, last = t.argument_ptr[op], t.argument_ptr[op + 1]
             if t.kind[step] == TURN:
                 for s in range(first, last):
@@ -73,7 +67,7 @@ def _walk(t, values, slopes, scales, rotations, positions, twists, growth):
                     twists[node, j, 3] += slopes[s] * (p[1] * x[2] - p[2] * x[1])
                     twists[node, j, 4] += slopes[s] * (p[2] * x[0] - p[0] * x[2])
                     twists[node, j, 5] += slopes[s] * (p[0] * x[1] - p[1] * x[0])
-                _turn(r, t.axis[step], value)
+                turn_about(r, t.axis[step], value)
                 continue
             factor = 1.0
             if body >= 0:
@@ -94,7 +88,23 @@ def _walk(t, values, slopes, scales, rotations, positions, twists, growth):
 
 
 @_internal
-def _turn(r, axis, angle):
+def begin_at(parent, rotations, positions, r, p):
+    """Set rotation r and place p to those of a node, or of ground for -1."""
+    for i in range(3):
+        p[i] = 0.0 if parent < 0 else positions[parent, i]
+        for j in range(3):
+            r[i, j] = (1.0 if i == j else 0.0) if parent < 0 else rotations[parent, i, j]
+
+
+@_internal
+def along(r, vector, x):
+    """Set x to r @ vector."""
+    for i in range(3):
+        x[i] = r[i, 0] * vector[0] + r[i, 1] * vector[1] + r[i, 2] * vector[2]
+
+
+@_internal
+def turn_about(r, axis, angle):
     """r := r @ rotation about ``axis`` by ``angle`` (Rodrigues' formula)."""
     s, c = np.sin(angle), np.cos(angle)
     x, y, z = axis[0], axis[1], axis[2]

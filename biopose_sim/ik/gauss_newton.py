@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from biopose_sim.ik.cholesky import factor, solve_factored
-from biopose_sim.ik.fit_kernel import _turn
+from biopose_sim.ik.fit_kernel import along, begin_at, turn_about
 from biopose_sim.ik.fit_tables import FIXED, TURN, FitLayout
 from biopose_sim.ik.kernel import _internal, _jit
 from biopose_sim.ik.program import reduce_problem
@@ -124,10 +124,7 @@ def _walk(t, values, slopes, scales, rotations, positions, twists):
     r, a, x, p = np.empty((3, 3)), np.empty(3), np.empty(3), np.empty(3)
     for node in range(len(t.node_parent)):
         parent = t.node_parent[node]
-        for i in range(3):
-            p[i] = 0.0 if parent < 0 else positions[parent, i]
-            for j in range(3):
-                r[i, j] = (1.0 if i == j else 0.0) if parent < 0 else rotations[parent, i, j]
+        begin_at(parent, rotations, positions, r, p)
         for step in range(t.step_ptr[node], t.step_ptr[node + 1]):
             body = t.body[step]
             if t.kind[step] == FIXED:
@@ -145,10 +142,7 @@ def _walk(t, values, slopes, scales, rotations, positions, twists):
                         r[i, j] = a[j]
                 continue
             op = t.operation[step]
-            for i in range(3):
-                x[i] = 0.0
-                for k in range(3):
-                    x[i] += r[i, k] * t.axis[step, k]
+            along(r, t.axis[step], x)
             first, last = t.argument_ptr[op], t.argument_ptr[op + 1]
             if t.kind[step] == TURN:
                 for s in range(first, last):
@@ -158,7 +152,7 @@ def _walk(t, values, slopes, scales, rotations, positions, twists):
                     twists[s, 4] = slopes[s] * (p[2] * x[0] - p[0] * x[2])
                     twists[s, 5] = slopes[s] * (p[0] * x[1] - p[1] * x[0])
                 if values[op] != 0.0:
-                    _turn(r, t.axis[step], values[op])
+                    turn_about(r, t.axis[step], values[op])
                 continue
             factor = 1.0
             if body >= 0:
