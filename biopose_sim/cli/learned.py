@@ -36,9 +36,9 @@ class Network:
         """What is to be said of it to people."""
         name, sha = self.folder.name, str(self.card["sha256"])[:12]
         markers = (
-            "the engine then fitted its markers and the motion"
+            "the engine then polished the motion, and fitted size and markers of a body unlike those it knows"
             if refined
-            else "the model's markers lie where scaling puts them"
+            else "the model's markers lie where those of people of that size do"
         )
         return (f"Size and motion are the estimate of the network '{name}' (SHA-256 {sha}...); {markers}.",)
 

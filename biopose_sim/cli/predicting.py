@@ -38,7 +38,7 @@ _MOST_PICTURES = 6
 _FEWEST_MARKERS = 10
 _MOMENTS = 5
 # Markers of a body that the model can follow lie within this of the model's, root mean square [mm]: those of a model
-# whose markers were fitted, and those of one whose markers lie where scaling puts them.
+# whose markers were fitted, and those of one whose markers lie where its size says.
 _FAR, _FAR_UNFITTED = 20.0, 35.0
 _OF_BODIES = ("fps", "track", "action", "upright", "gender", "body_models", "sex", "stature")
 # A person whose markers stray less than this from their mean place stands still [m].

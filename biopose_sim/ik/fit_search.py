@@ -245,6 +245,7 @@ class FitSearch:
             if rough:
                 drawn = replace(drawn, config=replace(drawn.config, max_iterations=_ROUGH_ITERATIONS))
             CpuEngine(drawn).solve_each(sweep)
+            # Poses that were cut short go on in the next step; mended are only those that fit badly.
             sweep.converged |= rough
             engine.refresh(sweep)
         if mended:

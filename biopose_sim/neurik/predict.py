@@ -188,7 +188,7 @@ class Predictor:
             return prediction
         from biopose_sim.neurik.refine import refined
 
-        return refined(self.skeleton, trials, prediction, offsets)
+        return refined(self.skeleton, trials, prediction)
 
 
 def is_seen(markers: Tensor) -> Tensor:

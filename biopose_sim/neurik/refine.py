@@ -76,25 +76,20 @@ class Disturbance:
         return _SMOOTHNESS_OF_NOISE * self.noise
 
 
-def refined(
-    skeleton: Skeleton, trials: Sequence[Trial], prediction: Prediction, offsets: Array | None = None
-) -> Prediction:
+def refined(skeleton: Skeleton, trials: Sequence[Trial], prediction: Prediction) -> Prediction:
     """Return the prediction polished by the engine.
 
     Args:
         skeleton: of the network.
         trials: of the person.
         prediction: what the network says of them.
-        offsets: where the markers of a person of that size lie from where scaling puts them, in body axes,
-            (n_markers, 3) [m]; there if None.
     """
     names = skeleton.model.marker_names
     known = [trial.select([name for name in trial.marker_names if name in names]) for trial in trials]
     unlike = disturbance([_apart(trial, said) for trial, said in zip(known, prediction.results)]).unlike
     config = _config(unlike)
     # The fit looks for departures from its model: from the network's sizes and where those put markers.
-    expected = skeleton.model.scale(prediction.scales, offsets)
-    model = fit_size(expected, known, config).model if unlike else expected
+    model = fit_size(prediction.model, known, config).model if unlike else prediction.model
     motions = [solve_ik(model, trial, config.ik) for trial in known]
     off = disturbance([_apart(trial, motion) for trial, motion in zip(known, motions)])
     motions = [

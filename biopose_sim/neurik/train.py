@@ -282,8 +282,8 @@ def set_statistics(network: NeurIKNetwork, batches: Batches) -> None:
     """Set the network's means and spreads from some batches, without disturbances other than a person's place."""
     augment = batches.augment
     if augment is not None:
-        augment = replace(augment, noise_share=0.0, missing_share=0.0, mesh_share=0.0, size=0.0)
-        augment = replace(augment, bend_share=0.0, shape_share=0.0, offset_share=0.0)
+        shares = ("noise_share", "missing_share", "mesh_share", "bend_share", "shape_share", "offset_share", "size")
+        augment = replace(augment, **dict.fromkeys(shares, 0.0))
     plain = Batches(
         batches.data.folder,
         batches.data.split,
