@@ -23,10 +23,14 @@ ROOMS = {
     "kinematics": {"io", "osim"},
     "ik": {"io", "osim", "kinematics"},
     "synthetic": {"io", "osim", "kinematics", "bodies"},
-    "viz": {"io", "osim", "kinematics", "ik", "bodies"},
+    "gait": {"io", "osim", "kinematics"},
+    "check": {"io", "osim", "kinematics"},
+    "forces": {"io", "osim", "kinematics", "gait"},
+    "viz": {"io", "osim", "kinematics", "ik", "bodies", "gait", "forces"},
     "ik_pipeline": {"io", "osim", "kinematics", "ik", "bodies"},
     "neurik": {"io", "osim", "kinematics", "ik", "ik_pipeline"},
-    "cli": {"io", "osim", "kinematics", "ik", "bodies", "synthetic", "viz", "ik_pipeline", "neurik"},
+    "cli": {"io", "osim", "kinematics", "ik", "bodies", "synthetic", "viz", "ik_pipeline", "neurik"}
+    | {"gait", "check", "forces"},
     "__main__": {"cli"},
     # The public names, each imported when it is first used.
     "biopose_sim": set(),

@@ -164,7 +164,7 @@ def run_table(
             "shards": sha256(_card(shards)),
             "trials": trials,
         }
-        found = _known(folder, asked)
+        found = _known(folder, asked) or _known_elsewhere(output, row.name, asked)
         if found is None:
             found = _do(row, shards, folder, trials, device, lambda text, at=at: progress(f"{at}: {text}"))  # type: ignore[misc]
             atomic_write(folder / RESULT, json.dumps({"asked": asked, "found": found}, indent=1) + "\n")
@@ -187,6 +187,15 @@ def _known(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     same = isinstance(content, dict) and content.get("asked") == json.loads(json.dumps(asked))
     return content["found"] if same else None
+
+
+def _known_elsewhere(output: Path, name: str, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What another table found of the same training, under this row's name: tables share rows."""
+    for path in sorted(output.glob(f"*/*/{RESULT}")):
+        found = _known(path.parent, asked)
+        if found is not None:
+            return {**found, "name": name}
+    return None
 
 
 def _do(row: Row, shards: Path, folder: Path, trials: int | None, device: str, progress: Tell) -> dict[str, Any]:

@@ -84,6 +84,9 @@ def test_a_table_is_made_once(shards, tmp_path):
     assert len(results) == 2
     assert run_table("output", shards, tmp_path, rows, trials=1) == found
     assert {path: path.stat().st_mtime_ns for path in results} == results
+    shared = [replace(rows[1], name="of another table", folder="01_other")]
+    assert run_table("window", shards, tmp_path, shared, trials=1) == [{**found[1], "name": "of another table"}]
+    assert not list((tmp_path / "window").rglob("checkpoint.pt"))
     content = json.loads((tmp_path / "output.json").read_text())
     assert content["rows"] == json.loads(json.dumps(found))
     assert "other data" in content["paper"]["note"]

@@ -1,0 +1,1 @@
+"""Events and cycles of gait, spatiotemporal parameters, and how people usually walk."""
