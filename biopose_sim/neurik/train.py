@@ -91,7 +91,7 @@ class Trainer:
         self._sums: dict[str, Tensor] = {}
         self._count = 0
         if (output / CHECKPOINT).is_file():
-            self._resume()
+            self._resume(start)
         else:
             set_statistics(self.network, self.train)
             if start is not None:
@@ -161,7 +161,7 @@ class Trainer:
             except (OSError, RuntimeError) as error:  # torch says so of a full disk
                 raise InputError(self.output / CHECKPOINT, f"cannot be written ({error})", "make room") from error
 
-    def _resume(self) -> None:
+    def _resume(self, start: str | Path | None) -> None:
         path = self.output / CHECKPOINT
         try:
             content = torch.load(path, map_location=self.device, weights_only=True)
@@ -173,6 +173,9 @@ class Trainer:
         if shards != self._card_hash():
             raise InputError(self.output, f"holds a training on other shards than those in {self.shards}", _ANEW)
         self.begun = str(content.get("begun", ""))
+        if start is not None and _digest(start) not in self.begun:
+            began = f"began from {self.begun.split(',')[0]}" if self.begun else "began from nothing"
+            raise InputError(self.output, f"holds a training that {began}, not from {start}", _ANEW)
         self.step, self.seconds = int(content["step"]), float(content["seconds"])
         self.metrics = dict(content["metrics"])
         self.network.load_state_dict(content["network"])
@@ -324,8 +327,11 @@ def begin_from(network: NeurIKNetwork, weights: str | Path) -> str:
     same = {name: value for name, value in there.items() if name in state and state[name].shape == value.shape}
     network.load_state_dict({**state, **same})
     given, all_of = (sum(value.numel() for value in part.values()) for part in (same, state))
-    digest = sha256(find_weights(weights) / WEIGHTS)[:12]
-    return f"{Path(weights).name} (sha256 {digest}), {given:,} of {all_of:,} numbers"
+    return f"{Path(weights).name} (sha256 {_digest(weights)}), {given:,} of {all_of:,} numbers"
+
+
+def _digest(weights: str | Path) -> str:
+    return sha256(find_weights(weights) / WEIGHTS)[:12]
 
 
 def _optimiser(network: NeurIKNetwork, config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:
