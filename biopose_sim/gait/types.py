@@ -38,7 +38,8 @@ class GaitEvents:
         offs: (n,) [s] by side.
         cycles: whole strides of both legs in order of time.
         kind: "walking", "running" (flight phases), or "none" where no cycle is found.
-        source: "kinematics" or "force".
+        source: "kinematics" or "force" (that timed the events it saw, kinematics the others).
+        note: why no cycle was found, for people; empty where there are some.
     """
 
     strikes: dict[str, np.ndarray]
@@ -46,6 +47,7 @@ class GaitEvents:
     cycles: tuple[Cycle, ...]
     kind: str
     source: str
+    note: str = ""
 
     def of(self, side: str) -> tuple[Cycle, ...]:
         """The strides of a side."""
