@@ -27,7 +27,8 @@ def build(output: Path | None, tables: Path | None, markers: Path | None) -> Non
     folder = tables or tables_dir()
     text = build_fullbody(folder, markers)
     path = atomic_write(output or folder / f"{MODEL_NAME}.osim", text)
-    click.echo(f"{path}: {text.count('<Body name=')} bodies, {text.count('<Marker name=')} markers")
+    counts = {"bodies": "<Body ", "markers": "<Marker ", "muscles": "Muscle name=", "actuators": "Actuator name="}
+    click.echo(f"{path}: " + ", ".join(f"{text.count(mark)} {what}" for what, mark in counts.items()))
 
 
 @command.command("scale")

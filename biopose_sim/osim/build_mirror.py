@@ -58,12 +58,12 @@ def mirror_tables(tables: Tables) -> Tables:
     """Add the left side: after each run of rows of the right side comes the same run, mirrored."""
     return replace(
         tables,
-        segments=_both(tables.segments, lambda row: row.name, _segment),
-        joints=_both(tables.joints, lambda row: row.name, _joint),
-        coordinates=_both(tables.coordinates, lambda row: row.joint, _coordinate),
-        axes=_both(tables.axes, lambda row: row.joint, _axis),
-        couplers=_both(tables.couplers, lambda row: row.dependent, _coupler),
-        meshes=_both(tables.meshes, lambda row: row.body, _mesh),
+        segments=both_sides(tables.segments, lambda row: row.name, _segment),
+        joints=both_sides(tables.joints, lambda row: row.name, _joint),
+        coordinates=both_sides(tables.coordinates, lambda row: row.joint, _coordinate),
+        axes=both_sides(tables.axes, lambda row: row.joint, _axis),
+        couplers=both_sides(tables.couplers, lambda row: row.dependent, _coupler),
+        meshes=both_sides(tables.meshes, lambda row: row.body, _mesh),
     )
 
 
@@ -71,7 +71,8 @@ def _minus(value: float) -> float:
     return -value if value else 0.0
 
 
-def _both(rows: Iterable[T], name: Callable[[T], str], mirror: Callable[[T], T]) -> tuple[T, ...]:
+def both_sides(rows: Iterable[T], name: Callable[[T], str], mirror: Callable[[T], T]) -> tuple[T, ...]:
+    """Rows and, after each run of those of which ``name`` has a left counterpart, the same run mirrored."""
     result: list[T] = []
     for is_right, run in groupby(rows, key=lambda row: left_name(name(row)) != name(row)):
         right = list(run)

@@ -52,6 +52,13 @@ class Row:
             raise InputError(self.place, f"column {column!r} holds {self.text(column)!r}", "a number is needed")
         return value
 
+    def positive(self, column: str) -> float:
+        """Return a cell as a finite number above zero."""
+        value = self.number(column)
+        if value <= 0.0:
+            raise InputError(self.place, f"column {column!r} holds {self.text(column)!r}", "it must be above zero")
+        return value
+
     def vector(self, *columns: str) -> Vec3:
         """Return three cells as numbers."""
         x, y, z = (self.number(column) for column in columns)
@@ -92,7 +99,8 @@ def read_rows(path: Path, columns: str) -> list[Row]:
     return rows
 
 
-def _unique(rows: list[Row], column: str = "name") -> list[Row]:
+def unique_rows(rows: list[Row], column: str = "name") -> list[Row]:
+    """Return the rows when each has a name of its own in ``column``."""
     seen: set[str] = set()
     for row in rows:
         name = row.text(column)
@@ -172,7 +180,7 @@ def _splines(path: Path) -> dict[str, tuple[tuple[float, float], ...]]:
 def read_markers(path: Path) -> tuple[MarkerRow, ...]:
     """Read a marker set: ``name,body,x,y,z,kind,weight,description,source``, both sides listed."""
     rows = read_rows(path, "name body x y z kind weight description")
-    return tuple(_marker(row) for row in _unique(rows))
+    return tuple(_marker(row) for row in unique_rows(rows))
 
 
 def read_tables(folder: Path, markers: Path) -> Tables:
@@ -180,7 +188,7 @@ def read_tables(folder: Path, markers: Path) -> Tables:
 
     def read(name: str, columns: str, make: Callable[[Row], T], unique: bool = True) -> tuple[T, ...]:
         rows = read_rows(folder / f"{name}.csv", columns)
-        return tuple(make(row) for row in (_unique(rows) if unique else rows))
+        return tuple(make(row) for row in (unique_rows(rows) if unique else rows))
 
     places = " ".join(f"{side}_{axis}" for side in ("parent", "child") for axis in ("x", "y", "z", "rx", "ry", "rz"))
     return Tables(
