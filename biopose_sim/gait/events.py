@@ -23,6 +23,7 @@ _OTHER_STRIKES = (0.2, 0.8)  # of the stride: when the other foot strikes
 _STANCE = (0.15, 0.85)  # of the stride
 _AHEAD = 0.2  # least advance over the standing foot in a stance, in heights of the pelvis
 _SIDEWAYS = 0.6  # most of it sideways, in parts of the advance
+_LIFTED = 0.08  # [m] that the foot rises and sinks by at most while the body passes over it
 _LEVEL = 0.12  # [m] between two strikes of a foot: stairs are another movement
 _TURN = 0.8  # [rad] in a stride: people who turn do not walk as they do straight on
 _NEAR = 0.12  # [s] around an event of kinematics in which one of force is the same
@@ -139,7 +140,10 @@ def _goes_on(cycle: Cycle, feet: FeetInMotion) -> bool:
     aside = abs(float(way @ np.array([-ahead[2], 0.0, ahead[0]])))
     level = abs(foot[last, 1] - foot[first, 1]) < _LEVEL
     straight = float(feet.ahead[first] @ feet.ahead[last]) > np.cos(_TURN)
-    return bool(advance > _AHEAD * feet.leg and aside < _SIDEWAYS * advance and level and straight)
+    quarter = (off - first) // 4
+    lowest = feet.soles[cycle.side][first + quarter : off - quarter + 1, :, 1].min(axis=1)
+    stands = float(np.ptp(lowest)) < _LIFTED
+    return bool(advance > _AHEAD * feet.leg and aside < _SIDEWAYS * advance and level and straight and stands)
 
 
 def _frame(feet: FeetInMotion, moment: float) -> int:

@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 RATE = 200.0  # [Hz] at which events are sought, so that they do not fall on the frames of a slow camera
 CUT_OFF = 12.0  # [Hz] of the paths, as markers of gait are often filtered for events
 _TURNING = 0.5  # [Hz] below which a change of the feet's direction is a turn
+_STANDS = 0.2  # [m/s] below which a body goes nowhere, on the whole
+_ABOUT = 0.7  # cosine between where it goes to and where the feet point to
 _BLOCK = 4096
 
 
@@ -52,6 +54,17 @@ class FeetInMotion:
     def speed(self, values: Array) -> Array:
         """Derivative of (T, ...) with respect to time."""
         return np.asarray(np.gradient(values, self.time, axis=0))
+
+    @property
+    def way(self) -> Array:
+        """(T, 3) level unit vectors: where the body goes to; where it stays (a treadmill), where the feet point to."""
+        velocity = self.speed(self.pelvis) * np.array([1.0, 0.0, 1.0])
+        pace = np.linalg.norm(_slow(velocity), axis=1)
+        share = np.clip((pace - _STANDS) / _STANDS, 0.0, 1.0)
+        goes = _direction(velocity)
+        share *= np.einsum("ti,ti->t", goes, self.ahead) > _ABOUT
+        mixed = share[:, None] * goes + (1.0 - share[:, None]) * self.ahead
+        return np.asarray(mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9))
 
 
 def complete_coordinates(model: OsimModel, motion: MotionLike) -> Array:
@@ -108,11 +121,17 @@ def _low_pass(values: Array, cut_off: float) -> Array:
 
 
 def _ahead(soles: dict[str, Array]) -> Array:
-    pointing = np.sum([path[:, 1] - path[:, 0] for path in soles.values()], axis=0)
-    pointing[:, 1] = 0.0
-    # Short recordings hold no turn that could be told from a step.
-    slow = _low_pass(pointing, _TURNING) if len(pointing) > RATE / _TURNING else np.ones_like(pointing)
-    if len(pointing) <= RATE / _TURNING:
-        slow *= pointing.mean(axis=0)
-    length = np.linalg.norm(slow, axis=1, keepdims=True)
-    return slow / np.maximum(length, 1e-9)
+    return _direction(np.sum([path[:, 1] - path[:, 0] for path in soles.values()], axis=0))
+
+
+def _direction(level: Array) -> Array:
+    """Unit vectors of what changes slowly in (T, 3), level."""
+    slow = _slow(level * np.array([1.0, 0.0, 1.0]))
+    return np.asarray(slow / np.maximum(np.linalg.norm(slow, axis=1, keepdims=True), 1e-9))
+
+
+def _slow(values: Array) -> Array:
+    """What changes slowly; the mean of a recording too short to tell a turn from a step."""
+    if len(values) > RATE / _TURNING:
+        return _low_pass(values, _TURNING)
+    return np.tile(values.mean(axis=0), (len(values), 1))
