@@ -1,1 +1,1 @@
-"""What will go wrong with OpenSim's files, before it does: findings with codes, remedies and safe repairs."""
+"""What will go wrong with OpenSim's files, alone and together, and how to mend it. Needs no OpenSim."""
