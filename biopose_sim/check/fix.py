@@ -142,11 +142,7 @@ def _storage_text(file: StorageFile, findings: Sequence[Finding]) -> str:
 
 def _degrees(file: StorageFile, codes: set[str]) -> bool:
     """What the values are."""
-    if codes & {"M04", "M05"}:
-        return "M05" in codes
-    if "M17" in codes and "inDegrees" in file.header:
-        return file.header["inDegrees"].strip().lower() in ("yes", "y")
-    return file.in_degrees
+    return "M05" in codes if codes & {"M04", "M05"} else file.in_degrees
 
 
 def _other_lines(file: StorageFile) -> tuple[str, list[str]]:

@@ -69,9 +69,8 @@ def check_loads(document: Document) -> LoadsFile:
     elif file.loads:
         file.data = resolved(file.path, written)
     if not file.loads:
-        severity: Severity | None = (
-            "warning" if any(e.get("name") != "default" for e in root.iter("ExternalForce")) else "note"
-        )
+        switched_off = any(e.get("name") != "default" for e in root.iter("ExternalForce"))
+        severity: Severity = "warning" if switched_off else "note"
         file.findings.append(finding("L15", file.path, "no force is switched on", severity=severity))
     for load in file.loads:
         file.findings += _check_load(file, load)

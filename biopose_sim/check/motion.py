@@ -88,9 +88,8 @@ def check_motion(file: StorageFile, model: ModelFile | None) -> list[Finding]:
     known = {name: label for name, label in labels.items() if name in kinds}
     roots = {c.name for c in floating_rotations(model.model)} if model and model.model else {"pelvis_tilt"}
     roots |= {name for name in known if name.startswith("pelvis_")}
-    found = _check_header(file)
     unit = _check_unit(file, known, kinds, roots)
-    found += unit
+    found = _check_header(file, unit) + unit
     degrees = file.in_degrees != bool(unit)  # what was found out counts
     motion = motion_of(file, known, kinds, degrees)
     found += _check_places(file, motion, kinds)
@@ -113,12 +112,13 @@ def motion_of(file: StorageFile, labels: dict[str, str], kinds: dict[str, str], 
     return Motion(values, labels)
 
 
-def _check_header(file: StorageFile) -> list[Finding]:
+def _check_header(file: StorageFile, unit: list[Finding]) -> list[Finding]:
     if file.version < 1:
-        stated = file.header.get("inDegrees", "").lower()
-        contradicts = file.path.suffix.lower() == ".mot" and stated in ("no", "n")
-        message = "it says inDegrees=no, which OpenSim passes over" if contradicts else "no version is stated"
-        return [finding("M17", file.path, message, severity="error" if contradicts else None)]
+        if not file.in_degrees or file.header.get("inDegrees", "").lower() not in ("no", "n"):
+            return [finding("M17", file.path, "no version is stated")]
+        message = "it says inDegrees=no, which OpenSim passes over: it reads degrees"
+        sure = any(f.severity == "error" for f in unit)
+        return [finding("M17", file.path, message, severity="error" if sure else "warning", fixable=sure)]
     return [] if "inDegrees" in file.header else [finding("M03", file.path, "OpenSim reads radians")]
 
 

@@ -129,9 +129,8 @@ def check_time(path: Path, time: np.ndarray, lines: list[int]) -> list[Finding]:
         result.append(finding("D01", path, text + _more(back.size), f"line {lines[k]}"))
     if same.size:
         k = int(same[0]) + 1
-        severity: Severity | None = (
-            "error" if path.suffix.lower() == ".trc" else "warning"
-        )  # of a .mot OpenSim drops such rows
+        # Of a .mot OpenSim keeps the last of such rows, a .trc it refuses.
+        severity: Severity = "error" if path.suffix.lower() == ".trc" else "warning"
         text = f"{time[k]:g} s occurs twice" + _more(same.size)
         result.append(finding("D02", path, text, f"line {lines[k]}", severity=severity))
     if back.size or same.size:
@@ -152,7 +151,7 @@ def _check_steps(path: Path, time: np.ndarray, steps: np.ndarray, lines: list[in
     text = f"a step of {steps[k]:.4g} s where others are {usual:.4g} s" + _more(uneven.size)
     # Many uneven steps are an integrator's choice; few are frames that are lost.
     lost = uneven.size <= 0.05 * len(steps) + 1 and path.suffix.lower() != ".sto"
-    severity: Severity | None = "warning" if lost else "note"
+    severity: Severity = "warning" if lost else "note"
     return [finding("D03", path, text, f"line {lines[k + 1]}", severity=severity)]
 
 

@@ -183,6 +183,9 @@ def _check_data(setup: SetupFile) -> None:
 
 
 def _check_mass(setup: SetupFile) -> None:
+    """Without a mass, OpenSim keeps what the scaled segments weigh in the generic model."""
+    if not any(True for tag in ("Measurement", "Scale") for _ in setup.content.iter(tag)):
+        return
     word = text(setup.content, "mass")
     try:
         mass = float(word)

@@ -160,9 +160,8 @@ def _check_counts(file: StorageFile, rows: int) -> None:
             message = f"the header says {keys[0]}={stated}, but there are {count}"
             more = code == "M14" and stated.isdigit() and int(stated) > count
             message += ": is the file cut short?" if more and not lazy else ""
-            severity: Severity | None = (
-                "note" if lazy else "warning" if more else None
-            )  # OpenSim stops at the end of the file
+            # OpenSim stops at the end of the file, but it never reads beyond nRows.
+            severity: Severity | None = "note" if lazy else "warning" if more else None
             file.findings.append(finding(code, file.path, message, keys[0], severity=severity))
 
 
