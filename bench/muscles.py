@@ -129,6 +129,8 @@ def write_plots(found: Sequence[Comparison], folder: Path) -> list[Path]:
                 _panel(axes, c)
             for axes in panels.flat[len(shown) :]:
                 axes.set_visible(False)
+            for axes in panels.flat[len(shown) - columns : len(shown)]:
+                axes.tick_params(labelbottom=True)
             figure.supxlabel(f"{joint} [deg]")
             figure.supylabel("moment arm [mm]")
             handles, labels = panels.flat[0].get_legend_handles_labels()

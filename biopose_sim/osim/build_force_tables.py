@@ -92,7 +92,7 @@ def check_forces(forces: Forces, tables: Tables, folder: Path) -> None:
         if row.last > points[row.muscle]:
             problem = f"muscle {row.muscle!r} has no point {row.last}"
             raise InputError(folder / "muscle_wraps.csv", problem, f"it has {points[row.muscle]}")
-    for name in wraps - {row.wrap for row in forces.muscle_wraps}:
+    for name in sorted(wraps - {row.wrap for row in forces.muscle_wraps}):
         raise InputError(folder / "wraps.csv", f"no muscle uses {name!r}", "name it in muscle_wraps.csv")
 
 

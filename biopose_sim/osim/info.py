@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from biopose_sim.osim import schema
+from biopose_sim.osim.force_counts import count_forces
 from biopose_sim.osim.ranges import floating_rotations
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def describe(model: OsimModel) -> str:
     lines = [
         f"{facts['name']} ({facts['file']}, version {facts['version']})",
         f"{_count(facts['bodies'], 'body', 'bodies')}, {_count(facts['coordinates'], 'coordinate')} "
-        f"({len(free)} free), {_count(facts['couplers'], 'coupler')}, {facts['n_markers']} markers",
+        f"({len(free)} free), {_count(facts['couplers'], 'coupler')}, {facts['n_markers']} markers"
+        + "".join(f", {count} {kind[:-1] if count == 1 else kind}" for kind, count in facts["forces"].items() if count),
         "",
         "Bodies",
         *_table(
@@ -68,6 +70,7 @@ def summary(model: OsimModel) -> dict[str, Any]:
         "free_coordinates": [c.name for c in file.coordinates if not c.locked and c.name not in dependent],
         "couplers": [_coupler(c) for c in file.couplers],
         "n_markers": len(file.markers),
+        "forces": count_forces(file.path),
         "markers_on_ground": markers.get(schema.GROUND, []),
         "loop_constraints": [list(c) for c in file.loop_constraints],
         "disabled_constraints": [list(c) for c in file.off_constraints],

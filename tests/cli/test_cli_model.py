@@ -15,7 +15,7 @@ def test_build_gives_the_shipped_model(biopose, tmp_path):
     answer = biopose("model", "build", "-o", tmp_path / "full.osim")
     assert answer.code == 0
     assert (tmp_path / "full.osim").read_bytes() == default_model_path().read_bytes()
-    assert "26 bodies, 118 markers" in answer.out
+    assert "26 bodies, 118 markers, 80 muscles, 29 actuators" in answer.out
 
 
 def test_build_without_tables_writes_nothing(biopose, tmp_path):

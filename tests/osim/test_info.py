@@ -12,6 +12,7 @@ import synthetic_models as synthetic
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.osim.info import describe, function_text, summary
 from biopose_sim.osim.schema import Constant, LinearFunction, MultiplierFunction, SimmSpline, Sine
+from biopose_sim.paths import default_model_path
 
 
 def made(folder: Path, text: str) -> OsimModel:
@@ -39,6 +40,15 @@ def test_units_and_states(tmp_path: Path) -> None:
     assert by_name["u1"]["unit"] == "deg"
     assert (by_name["u1"]["state"], by_name["u2"]["state"]) == ("locked", "clamped")
     assert by_name["base_q"]["state"] == "dependent"
+
+
+def test_muscles_and_actuators_are_counted(test_data: Path, tmp_path: Path) -> None:
+    def head(path: Path) -> str:
+        return describe(OsimModel.from_file(path)).splitlines()[1]
+
+    assert head(default_model_path()).endswith("118 markers, 80 muscles, 29 actuators")
+    assert head(test_data / "models" / "Tug_of_War.osim").endswith("0 markers, 2 muscles")
+    assert "muscle" not in head(x.write(tmp_path, synthetic.OTHER_MODELS["locked"]))
 
 
 def test_warnings(tmp_path: Path) -> None:
