@@ -15,6 +15,7 @@ from biopose_sim.viz import style
 _SIZE = (7.4, 2.6)  # [inch]
 _PER_RESERVE = 0.17  # [inch]
 _ROOM = 1.3  # of the largest value or limit
+_LEAST = 1.0  # [N | N m] that an axis shows at least
 _COMPONENTS = (style.RIGHT, style.GOOD, style.LEFT)
 
 
@@ -48,9 +49,8 @@ def _draw_residual(axes: Axes, results: Results, check: Check) -> None:
         if name in moments.names:
             axes.plot(moments.time, moments.column(name), color=colour, lw=0.9, label=name.replace("_", " "))
     axes.plot(check.time, check.values, color=style.INK, lw=1.3, label="resultant")
-    top = check.peak
+    top = max(check.peak, check.limit or 0.0, _LEAST)
     if check.limit is not None:
-        top = max(top, check.limit)
         for sign in (1.0, -1.0):
             axes.axhline(sign * check.limit, color=style.REFERENCE, ls=(0, (4, 2)), lw=0.9)
     unit = check.unit.replace(" ", "·")
