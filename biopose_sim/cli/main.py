@@ -22,6 +22,8 @@ COMMANDS = {
     "fit": "biopose_sim.cli.fit",
     "predict": "biopose_sim.cli.predict",
     "ik": "biopose_sim.cli.ik",
+    "simulate": "biopose_sim.cli.simulate",
+    "report": "biopose_sim.cli.report",
     "view": "biopose_sim.cli.view",
     "evaluate": "biopose_sim.cli.evaluate",
     "groundtruth": "biopose_sim.cli.groundtruth",

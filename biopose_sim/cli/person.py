@@ -219,14 +219,15 @@ def write_person(folder: ResultFolder, person: Person, trials: Sequence[Trial], 
 
 
 def _write_page(path: Path, person: Person, trials: Sequence[Trial], page: Page) -> None:
-    from biopose_sim.viz import write_report
+    from biopose_sim.cli.reporting import write_page
 
-    write_report(
+    write_page(
         path,
         title=page.title or outcome.title(trials),
         model=person.model,
         results=person.results,
         trials=trials,
+        mass=person.mass,
         truth=page.truth,
         scales=person.scales,
         true_scales=page.scales,

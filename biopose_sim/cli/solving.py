@@ -141,10 +141,10 @@ def _write(
     else:
         write_mot(folder.file(target.motion), results[0])
     if wishes.report:
-        from biopose_sim.viz import write_report
+        from biopose_sim.cli.reporting import write_page
 
         page = folder.file(target.sibling("report.html"))
-        write_report(page, title=outcome.title(trials), model=model, results=results, trials=trials)
+        write_page(page, title=outcome.title(trials), model=model, results=results, trials=trials)
     write_manifest(
         folder,
         target.sibling("manifest.json"),

@@ -20,13 +20,14 @@ _LEVEL = np.array([1.0, 0.0, 1.0])
 
 @dataclass(frozen=True)
 class Parameter:
-    """A figure of gait: name, label for people, unit, decimals, what it means."""
+    """A figure of gait: name, label and unit for people, decimals, what it means, and units in a metre or second."""
 
     name: str
     label: str
     unit: str
     digits: int
     meaning: str
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class GaitParameters:
     """Parameters by name and side.
 
     Attributes:
-        by_side: e.g. ``by_side["step_length"]["r"]``; a parameter without any value is left out.
+        by_side: e.g. ``by_side["step_length"]["r"]`` in metres, seconds and percent; a parameter without any value is
+            left out.
         belt: speed of the treadmill that was found [m/s]; None over ground.
     """
 
@@ -71,10 +73,10 @@ PARAMETERS = (
     Parameter("cadence", "Cadence", "steps/min", 1, "steps in a minute: two for each stride"),
     Parameter("speed", "Walking speed", "m/s", 2, "length of a stride by its time"),
     Parameter("stride_time", "Stride time", "s", 2, "from a foot's strike to its next"),
-    Parameter("stride_length", "Stride length", "m", 2, "distance of a foot's strike from its last"),
+    Parameter("stride_length", "Stride length", "cm", 1, "distance of a foot's strike from its last", 100.0),
     Parameter("step_time", "Step time", "s", 2, "from the other foot's strike to this foot's"),
-    Parameter("step_length", "Step length", "m", 2, "how far this heel strikes ahead of where the other did"),
-    Parameter("step_width", "Step width", "m", 3, "distance of the heels across the way, between strikes"),
+    Parameter("step_length", "Step length", "cm", 1, "how far this heel strikes ahead of where the other did", 100.0),
+    Parameter("step_width", "Step width", "cm", 1, "distance of the heels across the way, between strikes", 100.0),
     Parameter("stance", "Stance", "% of stride", 1, "from strike to foot-off"),
     Parameter("swing", "Swing", "% of stride", 1, "from foot-off to the next strike"),
     Parameter("double_support", "Double support", "% of stride", 1, "both feet on the floor, twice in a stride"),

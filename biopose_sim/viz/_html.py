@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from collections.abc import Iterable, Sequence
 
 from matplotlib.figure import Figure
@@ -41,9 +42,19 @@ figcaption { color: var(--soft); font-size: 13.5px; }
 .warn { border-left: 4px solid #d55e00; background: #fdf3ec; padding: 8px 14px; margin: 12px 0; }
 .warn ul { margin: 4px 0; padding-left: 20px; }
 .good { color: #007a59; font-weight: 600; } .bad { color: #b54700; font-weight: 600; }
+nav { display: flex; flex-wrap: wrap; gap: 4px 16px; margin: 18px 0 0; font-size: 13.5px; }
+nav a { color: var(--accent); text-decoration: none; }
+@page { size: A4; margin: 14mm 13mm; }
 @media print {
-  body { font-size: 10.5pt; } main { max-width: none; padding: 0; }
+  body { font-size: 9.5pt; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+  main { max-width: none; padding: 0; } nav { display: none; }
+  h1 { font-size: 17pt; } h2 { font-size: 13pt; margin-top: 18pt; } h3 { font-size: 10.5pt; margin-top: 12pt; }
   h2, h3 { break-after: avoid; } figure, .card, .warn, tr { break-inside: avoid; }
+  thead { display: table-header-group; }
+  .scroll { overflow: visible; } table { font-size: 8pt; max-width: 100%; }
+  th, td { padding: 2px 5px; white-space: normal; } .soft, figcaption { font-size: 8.5pt; }
+  .cards { grid-template-columns: repeat(4, 1fr); gap: 6px; } .card { padding: 6px 9px; } .card b { font-size: 14pt; }
+  .card span { font-size: 8.5pt; } img { max-height: 235mm; width: auto; }
 }
 """
 
@@ -63,6 +74,19 @@ def element(tag: str, *children: object, css: str = "") -> Html:
     """Return ``<tag class=css>children</tag>``, children escaped."""
     attribute = f' class="{html.escape(css)}"' if css else ""
     return Html(f"<{tag}{attribute}>{''.join(map(text, children))}</{tag}>")
+
+
+def heading(title: str) -> Html:
+    """Return the heading of a part of the page, which its contents can point to."""
+    name = "-".join(re.findall(r"[a-z0-9]+", title.lower()))
+    return Html(f'<h2 id="{name}">{text(title)}</h2>')
+
+
+def contents(parts: Iterable[Html]) -> Html:
+    """Return links to the parts that begin with a :func:`heading`."""
+    found = [match for part in parts if (match := re.match(r'<h2 id="([^"]+)">(.*?)</h2>', part))]
+    links = (Html(f'<a href="#{match[1]}">{match[2]}</a>') for match in found)
+    return element("nav", *links)
 
 
 def join(parts: Iterable[Html]) -> Html:

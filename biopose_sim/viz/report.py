@@ -6,7 +6,6 @@ import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -14,12 +13,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from biopose_sim.errors import InputError
+from biopose_sim.gait.types import GaitEvents
 from biopose_sim.ik.types import Array, KinematicsResult
 from biopose_sim.io import Trial, atomic_write
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.viz import plots, skeleton
 from biopose_sim.viz import report_tables as tables
-from biopose_sim.viz._html import Html, bullets, element, image, join, page, picture, table
+from biopose_sim.viz._html import Html, bullets, contents, element, heading, image, join, page, picture, table
+from biopose_sim.viz.report_forces import forces_part
+from biopose_sim.viz.report_gait import gait_of
+from biopose_sim.viz.report_head import Known, cards_part, header_part, subject_part, warnings_part
+from biopose_sim.viz.report_quality import Quality, feet_part, landmark_table, limit_part
 
 # So many trials get their figures; more would make the page heavy. All trials are in the tables.
 MOST_TRIALS_WITH_FIGURES = 6
@@ -44,6 +48,9 @@ class Section:
     pictures: tuple[tuple[bytes, str], ...] = ()
 
 
+_ALL_KNOWN = Known()
+
+
 def write_report(
     path: str | Path,
     *,
@@ -56,6 +63,11 @@ def write_report(
     true_scales: ArrayLike | None = None,
     notes: Sequence[str] = (),
     sections: Sequence[Section] = (),
+    subject: Sequence[tuple[str, str]] = (),
+    qualities: Mapping[str, Quality] | None = None,
+    simulations: Mapping[str, Path] | None = None,
+    events: Mapping[str, GaitEvents] | None = None,
+    known: Known = _ALL_KNOWN,
 ) -> Path:
     """Write the report as one self-contained HTML file, whole or not at all.
 
@@ -69,7 +81,12 @@ def write_report(
         scales: factors relative to the generic model, shape (n_bodies, 3); those of ``model`` if None.
         true_scales: the known factors, where there is a truth.
         notes: further sentences for the reader.
-        sections: further parts, shown after the table of trials.
+        sections: further parts, shown before the pictures of the skeleton.
+        subject: who this is: what is known, and its value.
+        qualities: figures of each trial by its name, for limits of ranges and for feet.
+        simulations: folder of the simulation (``simulation.json``) by trial.
+        events: of gait by trial, where they are known already; they are sought in the others.
+        known: what is known of how the results were found.
 
     Returns:
         The path of the file.
@@ -80,21 +97,26 @@ def write_report(
     _check(path, model, results, trials)
     truths = [_truth_of(result, truth) for result in results]
     factors = np.asarray(model.scales if scales is None else scales, dtype=float)
-    known = None if true_scales is None else np.asarray(true_scales, dtype=float)
+    true_factors = None if true_scales is None else np.asarray(true_scales, dtype=float)
     parts = [
-        _header(title, model, results),
-        _cards(results, truths),
-        _warnings(results),
-        _summary(results, truths),
+        _gait(model, results, events or {}),
+        forces_part(simulations or {}),
         *(_section(section) for section in sections),
         _pictures(model, results, trials),
-        _angles(results, truths),
-        _markers(results),
-        _undetermined(results),
-        _scales(model, factors, known),
+        _quality(results, truths, qualities or {}, known),
+        _angles(results, truths, known),
+        _undetermined(results) if known.determination else _not_told(),
+        _scales(model, factors, true_factors),
         _about(model, notes),
     ]
-    return atomic_write(path, page(title, join(part for part in parts if part)))
+    start = [
+        header_part(title, model, results),
+        subject_part(subject),
+        cards_part(results, truths, known),
+        warnings_part(results, known),
+        contents(parts),
+    ]
+    return atomic_write(path, page(title, join(part for part in [*start, *parts] if part)))
 
 
 def _check(
@@ -121,58 +143,47 @@ def _truth_of(result: KinematicsResult, truth: Mapping[str, ArrayLike] | None) -
     return values
 
 
-def _header(title: str, model: OsimModel, results: Sequence[KinematicsResult]) -> Html:
-    frames = sum(len(r.time) for r in results)
-    count = "1 trial" if len(results) == 1 else f"{len(results)} trials"
-    when = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
-    line = f"Model {model.name} · {count}, {frames} frames · made by biopose-sim on {when}"
-    return join([element("h1", title), element("p", line, css="soft")])
+def _gait(model: OsimModel, results: Sequence[KinematicsResult], known: Mapping[str, GaitEvents]) -> Html:
+    """Strides of the trials that hold some, and why the others hold none."""
+    parts, without = [heading("Gait")], []
+    for i in _with_figures(results):
+        result = results[i]
+        if _still(result):
+            without.append(f"{result.name}: the person stands still.")
+            continue
+        found, part = gait_of(model, result, known.get(result.name))
+        if part:
+            parts += [element("h3", result.name), part]
+        else:
+            without.append(f"{result.name}: {found.note}.")
+    if without:
+        parts += [element("p", "No gait cycle was found in:"), bullets(without)]
+    return join(parts + _left_out(results))
 
 
-def _cards(results: Sequence[KinematicsResult], truths: Sequence[Array | None]) -> Html:
-    errors = np.concatenate([1e3 * r.marker_errors.ravel() for r in results])
-    converged = np.concatenate([r.converged for r in results])
-    determined = np.all([r.determined | ~r.free for r in results], axis=0) & results[0].free
-    cards = [
-        (f"{tables.number(tables.overall_rms(errors))} mm", "marker error, RMS over all trials"),
-        (f"{tables.number(tables.largest(errors))} mm", "largest marker error"),
-        (f"{100.0 * converged.mean():.4g} %", f"of {converged.size} frames converged"),
-        (
-            f"{int(determined.sum())} of {int(results[0].free.sum())}",
-            "free coordinates determined by the markers",
-        ),
-    ]
-    known = [tables.angle_errors(r, t)[0].ravel() for r, t in zip(results, truths) if t is not None]
-    if known and (all_errors := np.concatenate(known)).size:
-        cards.append((f"{all_errors.mean():.2f}°", "mean joint-angle error to the known truth"))
-    return element(
-        "div",
-        *(element("div", element("b", a), element("span", b), css="card") for a, b in cards),
-        css="cards",
+def _quality(
+    results: Sequence[KinematicsResult],
+    truths: Sequence[Array | None],
+    qualities: Mapping[str, Quality],
+    known: Known,
+) -> Html:
+    about = (
+        "How well the model follows what was measured. Marker error: distance of measured and model marker. "
+        "Seen: share of marker samples without gaps."
     )
-
-
-def _warnings(results: Sequence[KinematicsResult]) -> Html:
-    lines = [f"{result.name}: {warning}" for result in results for warning in result.warnings]
-    for result in results:
-        if failed := int((~result.converged).sum()):
-            lines.append(f"{result.name}: {failed} of {len(result.time)} frames did not converge")
-    if not lines:
-        return Html("")
-    return element("div", element("b", "Please look at this"), bullets(lines), css="warn")
-
-
-def _summary(results: Sequence[KinematicsResult], truths: Sequence[Array | None]) -> Html:
-    parts = [element("h2", "Trials"), tables.trial_table(results)]
-    about = "Marker error: distance of measured and model marker. Seen: share of marker samples without gaps."
-    parts.append(element("p", about, css="soft"))
+    parts = [heading("Quality"), element("p", about), tables.trial_table(results, convergence=known.convergence)]
+    if not any(np.isfinite(result.marker_errors).any() for result in results):
+        parts.append(element("p", "The measured markers are not known, so that their distance cannot be told."))
+    parts += [landmark_table(results), *_markers(results, known)]
     if any(t is not None for t in truths):
         parts += [element("h3", "Distance to the known truth"), tables.truth_table(results, truths)]
+    if qualities:
+        parts += [limit_part(results, qualities), feet_part(results, qualities)]
     return join(parts)
 
 
 def _section(section: Section) -> Html:
-    parts = [element("h2", section.heading), *(element("p", text) for text in section.text)]
+    parts = [heading(section.heading), *(element("p", text) for text in section.text)]
     parts += [bullets(section.points)] if section.points else []
     return join(parts + [image(png, caption) for png, caption in section.pictures])
 
@@ -183,7 +194,8 @@ def _with_figures(results: Sequence[KinematicsResult]) -> list[int]:
 
 
 def _pictures(model: OsimModel, results: Sequence[KinematicsResult], trials: Sequence[Trial] | None) -> Html:
-    parts = [element("h2", "Skeleton and markers")]
+    parts = [heading("Skeleton and markers")]
+    parts.append(element("p", "Lines: the scaled skeleton; dots: its markers; circles: measured markers.", css="soft"))
     for i in _with_figures(results):
         result = results[i]
         measured = None if trials is None else trials[i].markers
@@ -204,32 +216,36 @@ def _still(result: KinematicsResult) -> bool:
     return bool(spread.size and spread.mean() < _STILL)
 
 
-def _angles(results: Sequence[KinematicsResult], truths: Sequence[Array | None]) -> Html:
-    parts = [element("h2", "Joint angles")]
+def _angles(results: Sequence[KinematicsResult], truths: Sequence[Array | None], known: Known) -> Html:
+    about = "Every coordinate of the model as it was found; positive as the model defines it (flexion, mostly)."
+    parts = [heading("Joint angles over time"), element("p", about, css="soft")]
     for i in _with_figures(results):
         result, truth = results[i], truths[i]
         parts.append(element("h3", result.name))
+        numbers = tables.coordinate_table(result, sensitivity=known.sensitivity, determination=known.determination)
         if _still(result):
             parts.append(element("p", "The person stands still: the mean of each coordinate is below.", css="soft"))
-            parts.append(tables.coordinate_table(result))
+            parts.append(numbers)
             continue
         reference = None if truth is None else replace(result, coordinates=truth)
         figure = plots.plot_angles(result, reference, reference_label="known truth")
         caption = f"{result.name}: coordinates over time"
-        parts += [picture(figure, caption, dpi=120), tables.coordinate_table(result)]
+        parts += [picture(figure, caption, dpi=120), numbers]
     return join(parts + _left_out(results))
 
 
-def _markers(results: Sequence[KinematicsResult]) -> Html:
-    parts = [element("h2", "Marker errors")]
+def _markers(results: Sequence[KinematicsResult], known: Known) -> list[Html]:
+    """Marker errors over time and by marker, and how the solver fared."""
+    parts = []
     for i in _with_figures(results):
-        figure = plots.plot_marker_errors(results[i])
-        parts += [element("h3", results[i].name), picture(figure, f"{results[i].name}: marker errors")]
-    parts += [
-        element("h3", "Convergence"),
-        picture(plots.plot_convergence(results[:40]), "Iterations per frame"),
-    ]
-    return join(parts + _left_out(results))
+        if np.isfinite(results[i].marker_errors).any():
+            figure = plots.plot_marker_errors(results[i])
+            parts += [element("h3", f"Marker errors of {results[i].name}")]
+            parts += [picture(figure, f"{results[i].name}: marker errors")]
+    if known.iterations:
+        parts.append(element("h3", "Convergence"))
+        parts.append(picture(plots.plot_convergence(results[:40]), "Iterations per frame"))
+    return parts + _left_out(results)
 
 
 def _left_out(results: Sequence[KinematicsResult]) -> list[Html]:
@@ -240,7 +256,7 @@ def _left_out(results: Sequence[KinematicsResult]) -> list[Html]:
 
 
 def _undetermined(results: Sequence[KinematicsResult]) -> Html:
-    parts = [element("h2", "What the markers do not determine")]
+    parts = [heading("What the markers do not determine")]
     by_name: dict[str, list[str]] = {}
     for result in results:
         for name, free, sure in zip(result.coordinate_names, result.free, result.determined):
@@ -256,8 +272,16 @@ def _undetermined(results: Sequence[KinematicsResult]) -> Html:
     return join([*parts, element("p", warning), table(["Coordinate", "Trials"], rows, names=2)])
 
 
+def _not_told() -> Html:
+    text = "It is not known which coordinates the markers determine: the folder does not tell."
+    return join([heading("What the markers do not determine"), element("p", text)])
+
+
 def _scales(model: OsimModel, factors: Array, known: Array | None) -> Html:
-    return join([element("h2", "Size of the model"), tables.scale_table(model, factors, known)])
+    parts = [heading("Size of the model")]
+    if known is None and np.allclose(factors, 1.0):
+        return join([*parts, element("p", "As it is in its file; the factors of its scaling are not known.")])
+    return join([*parts, tables.scale_table(model, factors, known)])
 
 
 def _about(model: OsimModel, notes: Sequence[str]) -> Html:
@@ -270,7 +294,7 @@ def _about(model: OsimModel, notes: Sequence[str]) -> Html:
     rows += [[package, _version(package)] for package in _PACKAGES]
     conventions = "Ground frame: X forward, Y up, Z to the right. Angles in degrees, lengths as written."
     parts = [
-        element("h2", "How this was made"),
+        heading("How this was made"),
         table(["", ""], rows, names=2),
         element("p", conventions, css="soft"),
     ]

@@ -35,8 +35,8 @@ def largest(errors: Array) -> float:
     return float(errors[seen].max()) if seen.any() else math.nan
 
 
-def trial_table(results: Sequence[KinematicsResult]) -> Html:
-    """One row per trial: length, marker errors, worst markers, gaps, convergence."""
+def trial_table(results: Sequence[KinematicsResult], *, convergence: bool = True) -> Html:
+    """One row per trial: length, marker errors, worst markers, gaps, convergence if it is known."""
     head = [
         "Trial",
         "Worst markers (RMS mm)",
@@ -47,8 +47,8 @@ def trial_table(results: Sequence[KinematicsResult]) -> Html:
         "RMS [mm]",
         "Max [mm]",
     ]
-    head += ["Converged"]
-    return table(head, [_trial_row(result) for result in results], names=2)
+    head += ["Converged"] if convergence else []
+    return table(head, [_trial_row(result)[: len(head)] for result in results], names=2)
 
 
 def _trial_row(result: KinematicsResult) -> list[object]:
@@ -93,11 +93,15 @@ def _scale_row(label: str, scales: Array, truth: Array | None, index: int) -> li
     return row
 
 
-def coordinate_table(result: KinematicsResult) -> Html:
-    """Range and mean of each coordinate, sides beside each other, and what 1 mm of marker error does."""
-    head = ["Coordinate", "Unit", "Right or centre", "Mean", "Left", "Mean", "Moved by 1 mm of marker error"]
-    rows = [_coordinate_row(result, panel) for panel in angle_panels(result)]
-    return table([*head, "Determined"], rows, "Least to largest value", names=2)
+def coordinate_table(result: KinematicsResult, *, sensitivity: bool = True, determination: bool = True) -> Html:
+    """Range and mean of each coordinate, sides beside each other, and where known what 1 mm of marker error does."""
+    head = ["Coordinate", "Unit", "Right or centre", "Mean", "Left", "Mean"]
+    more = [("Moved by 1 mm of marker error", sensitivity), ("Determined", determination)]
+    keep = [*([True] * len(head)), *(known for _, known in more)]
+    rows = [
+        [cell for cell, kept in zip(_coordinate_row(result, panel), keep) if kept] for panel in angle_panels(result)
+    ]
+    return table([*head, *(name for name, known in more if known)], rows, "Least to largest value", names=2)
 
 
 def _coordinate_row(result: KinematicsResult, panel: Panel) -> list[object]:
