@@ -13,10 +13,9 @@ from biopose_sim.forces.setups import FRAMES
 from biopose_sim.forces.types import GroundReaction
 
 TOOLS = ("id", "so", "ma", "jr")
-DEFAULT_TOOLS = ("id", "so", "jr")
 ENGINES = ("auto", "fast", "opensim")
 Engine = Literal["auto", "fast", "opensim"]
-ESTIMATE = "estimate"
+ESTIMATE: Literal["estimate"] = "estimate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +61,7 @@ class SimulationConfig:
     filter_hz: float | None = CUTOFF_HZ
     filter_by: Literal["biopose", "opensim"] = "biopose"
     grf_filter_hz: float | None = None
-    tools: tuple[str, ...] = DEFAULT_TOOLS
+    tools: tuple[str, ...] = TOOLS
     joints: tuple[str, ...] | None = None
     frames: tuple[str, ...] = FRAMES
     arms: tuple[str, ...] | None = None

@@ -76,8 +76,8 @@ def _reaction(config: SimulationConfig, motion: Motion) -> GroundReaction:
     assert isinstance(grf, Path)  # None was dealt with
     readers: dict[str, Callable[[], GroundReaction]] = {
         ".xml": lambda: _read_loads(grf),
-        ".mot": lambda: _read_table(grf),
-        ".sto": lambda: _read_table(grf),
+        ".mot": lambda: _read_table(grf, config, motion),
+        ".sto": lambda: _read_table(grf, config, motion),
         ".c3d": lambda: _read_plates(grf, config, motion),
     }
     suffix = grf.suffix.lower()
@@ -93,10 +93,12 @@ def _read_loads(path: Path) -> GroundReaction:
     return read_loads(path)
 
 
-def _read_table(path: Path) -> GroundReaction:
-    from biopose_sim.forces.loads import read_force_table
+def _read_table(path: Path, config: SimulationConfig, motion: Motion) -> GroundReaction:
+    from biopose_sim.forces.loads import read_grf_mot
 
-    return read_force_table(path)
+    reaction = read_grf_mot(path, OsimModel.from_file(config.model), motion)
+    guess = "which columns are force, point and moment of which foot was guessed from their names"
+    return replace(reaction, notes=(guess, *reaction.notes))
 
 
 def _read_plates(path: Path, config: SimulationConfig, motion: Motion) -> GroundReaction:

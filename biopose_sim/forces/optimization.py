@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TOLERANCE = 1e-9  # of the equations, relative to the demand; of the gap
+TOLERANCE = 1e-9  # of the equations, relative to the demand; of the gap, to what is minimised
 MOST_STEPS = 60
 _STAY_INSIDE = 0.995  # of the way to the nearest bound
 _FLOOR = 1e-12
@@ -92,8 +92,9 @@ class _Frames:
         missing = self.right[todo] - (rows @ x[:, :, None])[:, :, 0]
         uphill = slope - (price[:, None, :] @ rows)[:, 0]
         gap = self._gap(push, pull, low, high)
+        allowed = TOLERANCE * (1.0 + (size**self.exponent).sum(axis=1) / max(self.bounds, 1))
         still = uphill - push + pull
-        over = (np.abs(missing).max(axis=1) <= TOLERANCE * self.size[todo]) & (gap <= TOLERANCE)
+        over = (np.abs(missing).max(axis=1) <= TOLERANCE * self.size[todo]) & (gap <= allowed)
         over &= np.abs(still).max(axis=1) <= 1e-7 * (1.0 + np.abs(slope).max(axis=1))
         self.done[todo[over]] = True
         if over.all():
