@@ -252,12 +252,24 @@ def check_geometry(root: Element, path: Path) -> list[Finding]:
         found.append(finding("O13", path, name, change=(name, bare)))
     places = (path.parent, path.parent / "Geometry")
     lost = [name for name in files if not any((place / name.replace("\\", "/")).is_file() for place in places)]
+    found += _check_ascii(path, [name for name in files if name not in lost and name.lower().endswith(".vtp")], places)
     if lost:
         own = len(lost) < len(files)  # the model brings its bones, but not these
         message = f"{len(lost)} of {len(files)} are not beside the model: {few(lost, 3)}"
         remedy = None if own else "OpenSim's installation has the usual ones; others belong into 'Geometry' beside it"
         found.append(finding("O12", path, message, severity="warning" if own else "note", remedy=remedy))
     return found
+
+
+def _check_ascii(path: Path, names: list[str], places: tuple[Path, ...]) -> list[Finding]:
+    """Binary .vtp files: OpenSim reads ASCII only."""
+    binary = []
+    for name in names:
+        file = next(place / name.replace("\\", "/") for place in places if (place / name.replace("\\", "/")).is_file())
+        head = file.read_bytes()[:200_000]
+        if b"<AppendedData" in head or b'format="binary"' in head or b'format="appended"' in head:
+            binary.append(name)
+    return [finding("O22", path, few(binary))] if binary else []
 
 
 def check_gravity(root: Element, path: Path) -> list[Finding]:

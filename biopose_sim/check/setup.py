@@ -180,6 +180,8 @@ def _check_data(setup: SetupFile) -> None:
     if needed and not any(True for _ in setup.named(*needed)):
         message = f"no {' or '.join(needed)}"
         setup.findings.append(finding("S15", setup.path, message))
+    if setup.tool in ("RRATool", "CMCTool") and not any(True for _ in setup.named("task_set_file")):
+        setup.findings.append(finding("S16", setup.path, "no task_set_file"))
 
 
 def _check_mass(setup: SetupFile) -> None:

@@ -119,6 +119,7 @@ class _Links:
         for key, loads in self.space.loads.items():
             if key not in self.linked:
                 self._check_free_loads(loads)
+        self._check_same_trial()
 
     def _add(self, found: list[Finding]) -> None:
         self.space.findings += found
@@ -232,6 +233,19 @@ class _Links:
             self._add([finding("T18", recording.path, f"only here: {few(only)}")])
         if shared and (only := [n for n in model.markers if n not in set(ours)]):
             self._add([finding("T18", recording.path, f"only in {model.path.name}: {few(only)}")])
+
+    def _check_same_trial(self) -> None:
+        """Times of a motion and of the recording that it came from: of the same name, or the only ones."""
+        motions = [s for k, s in self.space.storages.items() if k in self.degrees and s.readable]
+        recordings = [r for r in self.space.recordings.values() if r.readable]
+        alone = len(motions) == len(recordings) == 1
+        for motion in motions:
+            for recording in recordings:
+                if alone or motion.path.stem == recording.path.stem:
+                    (a, b), (c, d) = ((np.nanmin(t), np.nanmax(t)) for t in (motion.time, recording.time))
+                    if b < c or d < a:
+                        message = f"{a:g} to {b:g} s, but {recording.path.name} has {c:g} to {d:g} s"
+                        self._add([finding("M22", motion.path, message)])
 
     # --- loads
 

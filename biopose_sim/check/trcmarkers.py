@@ -69,7 +69,7 @@ def _mean_of(points: np.ndarray, names: list[str], pattern: re.Pattern[str]) -> 
     chosen = [i for i, name in enumerate(names) if pattern.search(name)]
     if not chosen:
         return None
-    place = np.array([np.nanmedian(points[:, chosen, axis]) for axis in range(3)])
+    place = _median(points[:, chosen].reshape(-1, 3), 0)
     return place if np.isfinite(place).all() else None
 
 

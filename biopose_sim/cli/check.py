@@ -14,7 +14,7 @@ from biopose_sim.cli import options
 @click.option("--fix", is_flag=True, help="Mend what is safe to mend, into NAME.fixed.EXT beside the input.")
 @click.option("-o", "--output", type=options.PATH, metavar="FOLDER", help="For mended files, under their own names.")
 @click.option("--in-place", is_flag=True, help="Mend the input itself; it is kept as NAME.EXT.bak.")
-@click.option("--notes/--no-notes", default=False, show_default=True, help="Also print notes.")
+@click.option("--notes/--no-notes", default=False, help="Also print notes.")
 @click.option("--opensim", "ask", is_flag=True, help="Also let OpenSim load the files, where it is installed.")
 @click.option("--json", "as_json", is_flag=True, help="For programs; notes included.")
 @click.option("--codes", is_flag=True, help="Print every code with its meaning and remedy, and end.")

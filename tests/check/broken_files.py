@@ -159,6 +159,12 @@ def no_version_but_radians(files: Files) -> list[Path]:
     return files("walk.mot", "model.osim")
 
 
+@case("M22")
+def motion_of_another_time(files: Files) -> list[Path]:
+    files.table("walk.mot", lambda t: t.change("time", lambda i, v: v + 30.0))
+    return files("walk.mot", "walk.trc", "model.osim")
+
+
 # --- tables
 
 
@@ -245,6 +251,18 @@ def decimal_commas(files: Files) -> list[Path]:
 @case("D07")
 def commas_between_columns(files: Files) -> list[Path]:
     files.edit("walk.mot", lambda s: s.replace("\t", ","))
+    return files("walk.mot")
+
+
+@case("D08")
+def cells_lacking(files: Files) -> list[Path]:
+    files.table("walk.mot", lambda t: t.cells[20].pop())
+    return files("walk.mot")
+
+
+@case("D10", "M14")
+def no_rows(files: Files) -> list[Path]:
+    files.table("walk.mot", lambda t: t.cells.clear())
     return files("walk.mot")
 
 

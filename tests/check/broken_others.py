@@ -1,12 +1,14 @@
-"""Broken recordings, models, loads, setups and result folders; see ``broken_files.py``."""
+"""Broken recordings, setups and result folders, and the list of all; see ``broken_files.py``."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import broken_models  # noqa: F401  (notes its cases)
 from broken_files import CASES, case
 from good_files import Files, Table
 
@@ -134,149 +136,6 @@ def byte_order_mark(files: Files) -> list[Path]:
     return [path]
 
 
-# --- models
-
-
-def _model(files: Files, pattern: str, new: str) -> list[Path]:
-    files.sub("model.osim", pattern, new)
-    return files("model.osim")
-
-
-@case("F04")
-def model_cut_off(files: Files) -> list[Path]:
-    files.edit("model.osim", lambda s: s[: len(s) // 2])
-    return files("model.osim")
-
-
-@case("O03")
-def joint_of_unknown_type(files: Files) -> list[Path]:
-    return _model(files, r"<CustomJoint (.*?)</CustomJoint>", r"<HingeJoint \1</HingeJoint>")
-
-
-@case("O04")
-def coordinate_twice(files: Files) -> list[Path]:
-    return _model(files, r'Coordinate name="hip_flexion_l"', 'Coordinate name="hip_flexion_r"')
-
-
-@case("O05")
-def foot_without_mass(files: Files) -> list[Path]:
-    return _model(files, r'(Body name="toes_r">.*?<mass>)[^<]*', r"\g<1>0")
-
-
-@case("O06")
-def impossible_inertia(files: Files) -> list[Path]:
-    return _model(files, r'(Body name="torso">.*?<inertia>)[^<]*', r"\g<1>9 0.7 1.4 0 0 0")
-
-
-@case("O07", "O01")
-def marker_on_absent_body(files: Files) -> list[Path]:
-    return _model(files, r'(Marker name="R.ASIS">.*?<socket_parent_frame>)[^<]*', r"\1/bodyset/pelvus")
-
-
-@case("O07", "O01")
-def muscle_on_absent_body(files: Files) -> list[Path]:
-    return _model(files, r"(<PathPoint name=.*?<socket_parent_frame>)[^<]*", r"\1/bodyset/shank")
-
-
-@case("O08")
-def tendon_without_length(files: Files) -> list[Path]:
-    return _model(files, r"(<tendon_slack_length>)[^<]*", r"\g<1>0")
-
-
-@case("O10")
-def spline_without_points(files: Files) -> list[Path]:
-    return _model(files, r"(<SimmSpline.*?<x>)[^<]*", r"\1")
-
-
-@case("O11")
-def geometry_as_ply(files: Files) -> list[Path]:
-    return _model(files, r"<mesh_file>pelvis.vtp", "<mesh_file>pelvis.ply")
-
-
-@case("O13")
-def geometry_of_one_computer(files: Files) -> list[Path]:
-    return _model(files, r"<mesh_file>pelvis.vtp", r"<mesh_file>C:\\Users\\me\\pelvis.vtp")
-
-
-@case("O20")
-def range_in_degrees(files: Files) -> list[Path]:
-    return _model(files, r'(Coordinate name="knee_angle_r">.*?<range>)[^<]*', r"\g<1>-120 10")
-
-
-# --- external loads
-
-_LOADED = ("grf.xml", "grf.mot", "model.osim", "walk.mot")
-
-
-def _forces(files: Files, change: Callable[[Table], None]) -> list[Path]:
-    files.table("grf.mot", change)
-    return files(*_LOADED)
-
-
-@case("L01")
-def load_on_absent_body(files: Files) -> list[Path]:
-    files.replace("grf.xml", "calcn_r", "foot_r")
-    return files(*_LOADED)
-
-
-@case("L02")
-def identifier_without_columns(files: Files) -> list[Path]:
-    files.replace("grf.xml", " ground_force_v ", " ground_force_r_v ")
-    return files(*_LOADED)
-
-
-@case("L04")
-def points_in_millimetres(files: Files) -> list[Path]:
-    def change(table: Table) -> None:
-        for foot in ("", "1_"):
-            for axis in "xyz":
-                table.change(f"{foot}ground_force_p{axis}", lambda _i, v: 1000.0 * v)
-
-    return _forces(files, change)
-
-
-@case("L05")
-def force_on_the_plate(files: Files) -> list[Path]:
-    def change(table: Table) -> None:
-        for foot in ("", "1_"):
-            for axis in "xyz":
-                table.change(f"{foot}ground_force_v{axis}", lambda _i, v: -v)
-
-    return _forces(files, change)
-
-
-@case("L06")
-def forces_with_z_up(files: Files) -> list[Path]:
-    def change(table: Table) -> None:
-        for foot in ("", "1_"):
-            y, z = (table.column(f"{foot}ground_force_v{axis}") for axis in "yz")
-            for row in table.cells:
-                row[y], row[z] = row[z], row[y]
-
-    return _forces(files, change)
-
-
-@case("L07")
-def forces_in_body_weights(files: Files) -> list[Path]:
-    def change(table: Table) -> None:
-        for foot in ("", "1_"):
-            for axis in "xyz":
-                table.change(f"{foot}ground_force_v{axis}", lambda _i, v: v / 712.0)
-
-    return _forces(files, change)
-
-
-@case("L08")
-def feet_swapped(files: Files) -> list[Path]:
-    files.edit("grf.xml", lambda s: s.replace("calcn_r", "calcn_x").replace("calcn_l", "calcn_r").replace("_x ", "_l "))
-    return files(*_LOADED)
-
-
-@case("L12")
-def loads_of_another_time(files: Files) -> list[Path]:
-    return _forces(files, lambda t: t.change("time", lambda i, v: v + 30.0))
-
-
 # --- setups
 
 
@@ -317,8 +176,6 @@ def tasks_of_absent_markers(files: Files) -> list[Path]:
 
 @case("S06")
 def weights_all_zero(files: Files) -> list[Path]:
-    import re
-
     files("model.osim", "walk.trc")
     files.edit("ik.xml", lambda s: re.sub(r"<weight>[^<]*", "<weight>0", s))
     return files("ik.xml")
@@ -357,6 +214,13 @@ def tool_without_data(files: Files) -> list[Path]:
     files("model.osim", "grf.mot", "grf.xml")
     files.replace("id.xml", "walk.mot", "Unassigned")
     return files("id.xml")
+
+
+@case("S16")
+def tracking_without_tasks(files: Files) -> list[Path]:
+    files("model.osim", "walk.mot", "grf.mot", "grf.xml", "actuators.xml")
+    files.replace("rra.xml", "tasks.xml", "Unassigned")
+    return files("rra.xml")
 
 
 # --- result folders
