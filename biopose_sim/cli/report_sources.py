@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from biopose_sim.cli.inputs import load_model
 from biopose_sim.cli.view_sources import Source, source_of
 from biopose_sim.errors import InputError
+from biopose_sim.forces.types import SIMULATION, read_simulation
 from biopose_sim.gait.feet import complete_coordinates
 from biopose_sim.ik.types import KinematicsResult
 from biopose_sim.io import Motion, Trial, read_mot, read_trial
@@ -55,11 +56,23 @@ def read_results(folder: Path) -> Found:
     Raises:
         InputError: no such folder, no model or no motion in it, files that cannot be read.
     """
-    sources = [source_of(folder, name) for name in trial_names(folder)]
-    manifest = _manifest(folder)
-    found = read_sources(sources, manifest)
-    pictures = {s.motion.stem: path for s in sources if (path := folder / f"{s.motion.stem}_body.png").is_file()}
+    if folder.is_dir() and not any(folder.glob("*.mot")) and (simulated := _simulated(folder)):
+        return read_sources(simulated, {})
+    names = trial_names(folder)
+    found = read_sources({name: source_of(folder, name) for name in names}, _manifest(folder))
+    pictures = {name: path for name in names if (path := folder / f"{name}_body.png").is_file()}
     return replace(found, pictures=pictures)
+
+
+def _simulated(folder: Path) -> dict[str, Source]:
+    """Model and motion of the simulations in a folder that holds nothing else."""
+    sources = {}
+    for path in sorted(folder.glob(f"simulation/*/{SIMULATION}")):
+        simulation, where = read_simulation(path.parent), path.parent
+        model, motion = where / simulation.model, where / simulation.motion
+        if model.is_file() and motion.is_file():
+            sources[simulation.trial] = Source(simulation.trial, model, motion, simulation=(simulation, where))
+    return sources
 
 
 def trial_names(folder: Path) -> list[str]:
@@ -78,20 +91,21 @@ def trial_names(folder: Path) -> list[str]:
     return names
 
 
-def read_sources(sources: Sequence[Source], manifest: Mapping[str, Any]) -> Found:
-    """Read model, motions and markers of trials of one person."""
-    model = load_model(sources[0].model)
+def read_sources(sources: Mapping[str, Source], manifest: Mapping[str, Any]) -> Found:
+    """Read model, motions and markers of trials of one person, by the names of the trials."""
+    model = load_model(next(iter(sources.values())).model)
     rows = {row["name"]: row for row in manifest.get("trials", ()) if isinstance(row, dict)}
     results, trials, measured, notes = [], [], [], []
-    for source in sources:
+    for name, source in sources.items():
         motion = read_mot(source.motion, dict(zip(model.coordinate_names, model.motion_types)))
+        motion = replace(motion, name=name)
         trial, note = _markers_of(source, motion, manifest)
         result = _result(model, motion, trial, rows.get(motion.name, {}), _weights(manifest, motion.name))
         notes += [f"{motion.name}: {note}"] if note else []
         results.append(result)
         measured.append(trial is not None)
         trials.append(trial or Trial.checked(motion.name, motion.time, result.model_markers, result.marker_names))
-    simulations = {s.simulation[0].trial: s.simulation[1] for s in sources if s.simulation is not None}
+    simulations = {name: s.simulation[1] for name, s in sources.items() if s.simulation is not None}
     return Found(
         model, tuple(results), tuple(trials), tuple(measured), simulations, manifest=manifest, notes=tuple(notes)
     )

@@ -30,7 +30,6 @@ _LABELS = (
     ("dataset", "Data set", "{}"),
     ("sex", "Sex", "{}"),
     ("stature", "Height", "{:.2f} m"),
-    ("mass", "Mass of the person", "{:.1f} kg"),
 )
 
 
@@ -91,9 +90,10 @@ def _read(wishes: Wishes) -> tuple[Found, Path]:
     if wishes.folder is None:
         assert wishes.model is not None  # checked
         markers = {path.stem: path for path in wishes.markers}
-        sources = [
-            Source(path.stem, wishes.model, path, markers=markers.pop(path.stem, None)) for path in wishes.motion
-        ]
+        sources = {
+            path.stem: Source(path.stem, wishes.model, path, markers=markers.pop(path.stem, None))
+            for path in wishes.motion
+        }
         if markers:
             path = next(iter(markers.values()))
             raise InputError(path, "belongs to no motion", "markers and motion have the same name: walk.trc, walk.mot")
@@ -149,10 +149,11 @@ def _write(path: Path, found: Found, events: Mapping[str, GaitEvents], wishes: W
     rows = {row.get("name") for row in found.manifest.get("trials", ()) if isinstance(row, dict)}
     told = found.manifest.get("command") == "groundtruth" or all(result.name in rows for result in found.results)
     measured = any(found.measured)
-    mass = dict(found.manifest.get("configuration", {})).get("mass_kg")
+    person = dict(found.manifest.get("person", {}))
+    mass = dict(found.manifest.get("configuration", {})).get("mass_kg") or person.get("mass")
     write_page(
         path,
-        title=wishes.name or _title(found),
+        title=wishes.name or person.get("id") or _title(found),
         model=found.model,
         results=found.results,
         trials=found.trials if measured else None,

@@ -32,7 +32,7 @@ table { border-collapse: collapse; margin: 8px 0 14px; font-size: 13.5px;
         font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); padding-bottom: 4px; }
 th, td { padding: 4px 12px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-td.name { white-space: normal; overflow-wrap: anywhere; }
+td.name { white-space: normal; overflow-wrap: anywhere; min-width: 8.5em; }
 th { font-weight: 600; border-bottom: 1.5px solid var(--ink); vertical-align: bottom; }
 th.name, td.name { text-align: left; }
 tbody tr:nth-child(even) { background: var(--band); }
@@ -49,7 +49,7 @@ nav a { color: var(--accent); text-decoration: none; }
   body { font-size: 9.5pt; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   main { max-width: none; padding: 0; } nav { display: none; }
   h1 { font-size: 17pt; } h2 { font-size: 13pt; margin-top: 18pt; } h3 { font-size: 10.5pt; margin-top: 12pt; }
-  h2, h3 { break-after: avoid; } figure, .card, .warn, tr { break-inside: avoid; }
+  h2, h3, h2 + p, h3 + p { break-after: avoid; } figure, .card, .warn, tr { break-inside: avoid; }
   thead { display: table-header-group; }
   .scroll { overflow: visible; } table { font-size: 8pt; max-width: 100%; }
   th, td { padding: 2px 5px; white-space: normal; } .soft, figcaption { font-size: 8.5pt; }

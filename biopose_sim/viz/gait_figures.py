@@ -88,7 +88,7 @@ def _draw(
 
 def _legend(events: GaitEvents, with_bands: bool) -> list[Line2D | Patch]:
     handles: list[Line2D | Patch] = [
-        Line2D([], [], color=_COLOURS[side], lw=1.8, label=f"{_SIDES[side]} ({len(events.of(side))} strides)")
+        Line2D([], [], color=_COLOURS[side], lw=1.8, label=f"{_SIDES[side]} ({_count(events, side)})")
         for side in "rl"
         if events.of(side)
     ]
@@ -96,6 +96,11 @@ def _legend(events: GaitEvents, with_bands: bool) -> list[Line2D | Patch]:
     if with_bands:
         handles += [Patch(color=_BAND, label="healthy adults ±1 SD"), Patch(color=_WIDER, label="±2 SD")]
     return handles
+
+
+def _count(events: GaitEvents, side: str) -> str:
+    count = len(events.of(side))
+    return f"{count} stride{'s' if count != 1 else ''}"
 
 
 def plot_foot_contacts(events: GaitEvents, span: tuple[float, float]) -> Figure:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from biopose_sim.errors import InputError
 from biopose_sim.forces.types import Simulation, read_simulation
 from biopose_sim.viz._html import Html, bullets, element, heading, image, join, table
+from biopose_sim.viz.plots import pretty_name
 
 _ORIGINS = {
     "measured": "Ground reaction forces: measured",
@@ -21,22 +22,19 @@ _CAUTION = (
 )
 _CAPTIONS = {
     "moments": "net moments of the leg's joints",
-    "moments_all": "net moments of all joints",
     "ground_reaction": "ground reaction forces",
     "activations": "activations of muscles",
     "muscle_forces": "forces of muscles",
     "joint_reactions": "joint reaction forces",
     "residuals": "residual and reserve actuators",
 }
-# Quantities of the summary that a reader wants first, with what they are called.
+_LEFT_OUT = {"moments_all"}  # long, and in the folder for who wants it
+# Quantities of the summary that a reader wants first: what they are called, their unit, and of which joints.
 _PEAKS = {
-    "joint_moment_max": "largest moment",
-    "joint_moment_min": "smallest moment",
-    "ground_reaction_max": "largest ground reaction",
-    "joint_reaction_max": "largest joint reaction",
+    "joint_moment": ("moment", "N m/kg", ("hip_", "knee_angle", "ankle_", "subtalar_")),
+    "ground_reaction_y": ("vertical ground reaction", "BW", ("",)),
+    "joint_reaction": ("joint reaction", "BW", ("",)),
 }
-_JOINTS = ("hip", "knee", "ankle", "calcn", "foot", "walker")
-_MOST_ROWS = 40
 
 
 def forces_part(folders: Mapping[str, Path]) -> Html:
@@ -57,8 +55,7 @@ def _simulation(trial: str, folder: Path) -> Html:
     except InputError as error:
         return join([element("h3", trial), element("p", f"The simulation cannot be read: {error.problem}.")])
     estimated = simulation.grf_origin == "estimated"
-    lines = [_ORIGINS[simulation.grf_origin] + (f" ({simulation.grf_source})" if simulation.grf_source else "") + "."]
-    lines.append(_filtered(simulation))
+    lines = [f"{_ORIGINS[simulation.grf_origin]}.", _filtered(simulation)]
     parts = [element("h3", trial)]
     parts.append(element("div", element("b", lines[0]), element("p", _CAUTION), css="warn") if estimated else
                  element("p", lines[0]))  # fmt: skip
@@ -66,7 +63,8 @@ def _simulation(trial: str, folder: Path) -> Html:
     if simulation.warnings:
         parts.append(element("div", element("b", "Please look at this"), bullets(simulation.warnings), css="warn"))
     label = ", ground reaction estimated" if estimated else ""
-    shown = [(name, folder / name) for name in simulation.pictures if (folder / name).is_file()]
+    shown = [(name, folder / name) for name in simulation.pictures if Path(name).stem not in _LEFT_OUT]
+    shown = [(name, path) for name, path in shown if path.is_file()]
     parts += [image(path.read_bytes(), f"{trial}: {_caption(name)}{label}") for name, path in shown]
     if not shown:
         parts.append(element("p", "The simulation's folder holds no pictures."))
@@ -75,9 +73,10 @@ def _simulation(trial: str, folder: Path) -> Html:
 
 def _filtered(simulation: Simulation) -> str:
     cut = "not filtered" if simulation.filter_hz is None else f"filtered at {simulation.filter_hz:g} Hz"
+    source = f" Ground reaction: {simulation.grf_source}." if simulation.grf_source else ""
     return (
         f"Simulated from {simulation.start:.2f} to {simulation.end:.2f} s with a mass of {simulation.mass:.1f} kg; "
-        f"coordinates {cut}. BW: body weight, {simulation.mass * 9.80665:.0f} N."
+        f"coordinates {cut}.{source} BW: body weight, {simulation.mass * 9.80665:.0f} N."
     )
 
 
@@ -87,26 +86,43 @@ def _caption(name: str) -> str:
 
 
 def _summary(folder: Path, simulation: Simulation) -> Html:
-    """Peaks of hip, knee, ankle and of the ground reaction from the summary, in body weights and N m/kg."""
+    """Peaks of the legs' joints and of the ground reaction from the summary, in body weights and N m/kg."""
     path = folder / simulation.files.get("summary", "summary.csv")
     try:
         with path.open(newline="", encoding="utf-8") as handle:
             found = list(csv.DictReader(handle))
     except OSError:
         return Html("")
-    rows = [row for entry in found if (row := _row(entry))]
+    rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    for entry in found:
+        _enter(rows, entry)
     if not rows:
         return Html("")
-    head = ["What", "Where", "Value", "Unit", "Time [s]"]
-    return table(head, rows[:_MOST_ROWS], "Peaks; all figures are in summary.csv", names=2)
+    lines = [
+        [f"{where} {what}".strip(), unit, *(_span(cells, side) for side in "rl")]
+        for (what, where, unit), cells in rows.items()
+    ]
+    return table(
+        ["Peaks: smallest to largest", "Unit", "Right", "Left"], lines, "All figures are in summary.csv", names=2
+    )
 
 
-def _row(entry: Mapping[str, str]) -> Sequence[object] | None:
-    kind, name, unit = entry.get("quantity", ""), entry.get("name", ""), entry.get("unit", "")
-    relative = unit in ("BW", "N m/kg")
-    if kind not in _PEAKS or not relative or not any(part in name for part in _JOINTS):
-        return None
+def _enter(rows: dict[tuple[str, str, str], dict[str, str]], entry: Mapping[str, str]) -> None:
+    """Put a row of the summary beside that of the other side."""
+    kind, _, end = entry.get("quantity", "").rpartition("_")
+    name, side = entry.get("name", ""), entry.get("side", "")
+    if kind not in _PEAKS or side not in ("r", "l"):
+        return
+    what, unit, joints = _PEAKS[kind]
+    if entry.get("unit") != unit or not name.startswith(joints):
+        return
+    where = "" if kind.startswith("ground") else pretty_name(name)
+    rows.setdefault((what, where, unit), {})[f"{side}_{end}"] = entry.get("value", "")
+
+
+def _span(cells: Mapping[str, str], side: str) -> str:
+    ends = [cells[key] for key in (f"{side}_min", f"{side}_max") if key in cells]
     try:
-        return [_PEAKS[kind], name, f"{float(entry['value']):.2f}", unit, entry.get("time") or "–"]
-    except (KeyError, ValueError):
-        return None
+        return " to ".join(f"{float(end):.2f}" for end in ends) or "–"
+    except ValueError:
+        return "–"

@@ -68,7 +68,7 @@ def _found(events: GaitEvents, parameters: GaitParameters) -> str:
     start = f"{events.kind.capitalize()}: {count} whole stride{'s' if count > 1 else ''}, {' and '.join(counts)}"
     way = f", on a treadmill at {parameters.belt:.2f} m/s" if parameters.belt is not None else ""
     timed = "where forces were measured by them" if events.source == "force" else "from the motion of the feet"
-    few = " One stride tells little: record more to judge a person's gait." if count < 3 else ""
+    few = " So few tell little: record more to judge a person's gait." if count < 6 else ""
     return f"{start}{way}. Strikes and foot-offs were found {timed}.{few}"
 
 
