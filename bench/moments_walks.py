@@ -191,13 +191,13 @@ def _nearest_foot(markers: Trial, time: np.ndarray, point: np.ndarray) -> str:
 
 
 def _rajagopal_markers() -> list[Marker]:
-    """The laboratory's markers on the default model; the left ones mirror the right."""
+    """The laboratory's markers on the default model; left landmarks mirror the right."""
     found = []
     with RAJAGOPAL_MARKERS.open(encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
             x, y, z = (float(row[axis]) for axis in "xyz")
             found.append(Marker(row["name"], Frame(row["segment"]), (x, y, z)))
-            if row["name"].startswith("R") and row["name"] != "R.SH4":
+            if row["mirrored"] == "yes":
                 segment = row["segment"].removesuffix("_r") + ("_l" if row["segment"].endswith("_r") else "")
                 found.append(Marker("L" + row["name"][1:], Frame(segment), (x, y, -z)))
     return found

@@ -99,5 +99,3 @@ def _add_reserve(path: Path) -> None:
     reserve = '<CoordinateActuator name="reserve_knee"><coordinate>knee_angle_r</coordinate></CoordinateActuator>'
     start = text.index("<objects>", text.index("<ForceSet")) + len("<objects>")
     path.write_text(text[:start] + reserve + text[start:], encoding="utf-8")
-
-

@@ -17,12 +17,13 @@ from biopose_sim.viz import style
 
 Array = NDArray[np.float64]
 PERCENT = np.linspace(0.0, 100.0, 101)
-_WHOLE = 0.97  # of a stride: what counts as a whole one
+_WHOLE = 0.9  # of a stride: what counts as a whole one
 _LEAST = 0.3  # of a stride: what is worth drawing where there is no whole one
 _PANEL = (2.45, 1.75)  # [inch]
-_HEAD, _FOOT = 0.55, 0.8  # [inch] above and below the panels
+_HEAD, _FOOT = 0.72, 0.8  # [inch] above and below the panels
 _GAP = (0.5, 0.5)  # [inch] between panels
 _NAMES = {"r": "right", "l": "left", "": "midline"}
+_LONGEST = 70  # characters of a title
 _SD = 0.18  # opacity of the band
 
 
@@ -75,12 +76,14 @@ class Strides:
     @property
     def mean(self) -> Array:
         """(101,)."""
-        return np.asarray(self.values.mean(axis=0))
+        return np.ma.masked_invalid(self.values).mean(axis=0).filled(np.nan)
 
     @property
     def sd(self) -> Array:
         """(101,) sample standard deviation over the strides; 0 for a single one."""
-        return np.asarray(self.values.std(axis=0, ddof=1)) if len(self.values) > 1 else np.zeros(len(PERCENT))
+        if len(self.values) < 2:
+            return np.zeros(len(PERCENT))
+        return np.ma.masked_invalid(self.values).std(axis=0, ddof=1).filled(0.0)
 
 
 def over_strides(curve: Curve, events: GaitEvents | None) -> Strides | None:
@@ -96,7 +99,7 @@ def over_strides(curve: Curve, events: GaitEvents | None) -> Strides | None:
         if not cycles or max(covered) < _LEAST:
             return None
         chosen = [cycles[int(np.argmax(covered))]]
-    values = np.stack([_resampled(curve, cycle, whole) for cycle in chosen])
+    values = np.stack([_resampled(curve, cycle) for cycle in chosen])
     off = np.mean([100.0 * (cycle.foot_off - cycle.start) / cycle.duration for cycle in chosen])
     return Strides(values, float(off), whole)
 
@@ -106,10 +109,11 @@ def _covered(curve: Curve, cycle: Cycle) -> float:
     return span / cycle.duration
 
 
-def _resampled(curve: Curve, cycle: Cycle, whole: bool) -> Array:
+def _resampled(curve: Curve, cycle: Cycle) -> Array:
     time = cycle.start + PERCENT / 100.0 * cycle.duration
-    outside = None if whole else np.nan
-    return np.interp(time, curve.time, curve.values, left=outside, right=outside)
+    frame = float(np.diff(curve.time).max()) if len(curve.time) > 1 else 0.0
+    values = np.interp(time, curve.time, curve.values)
+    return np.where((time > curve.time[0] - frame) & (time < curve.time[-1] + frame), values, np.nan)
 
 
 def draw_panels(
@@ -150,12 +154,12 @@ def draw_panels(
 
 def _grid(rows: int, columns: int) -> tuple[Figure, list[Axes]]:
     """Panels at fixed places: fitting many panels to their labels takes longer than drawing them."""
-    width, height = columns * _PANEL[0] + 0.1, rows * _PANEL[1] + _HEAD + _FOOT - _GAP[1]
+    width, height = columns * _PANEL[0] + 0.2, rows * _PANEL[1] + _HEAD + _FOOT - _GAP[1]
     figure = style.new_figure(width, height, fitted=False)
     grid = figure.subplots(rows, columns, squeeze=False)
     figure.subplots_adjust(
         left=_GAP[0] / width,
-        right=1.0 - 0.1 / width,
+        right=1.0 - 0.2 / width,
         bottom=_FOOT / height,
         top=1.0 - _HEAD / height,
         wspace=_GAP[0] / (_PANEL[0] - _GAP[0]),
@@ -200,10 +204,15 @@ def _finish(axes: Axes, panel: Panel, strided: bool) -> None:
     axes.locator_params(axis="y", nbins=5)
 
 
+def shortened(title: str, longest: int = _LONGEST) -> str:
+    """A title of at most so many characters."""
+    return title if len(title) <= longest else title[: longest - 1] + "…"
+
+
 def _head(figure: Figure, title: str, caution: str, note: str, marks: set[str]) -> None:
     """Title, what is to be said with care, and the legend."""
     height = figure.get_figheight()
-    figure.text(0.01, 1.0 - 0.08 / height, title, va="top", fontsize=11, fontweight="bold")
+    figure.text(0.01, 1.0 - 0.08 / height, shortened(title), va="top", fontsize=11, fontweight="bold")
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=style.side_colour(f"x_{side}"), label=name)
         for side, name in _NAMES.items()
@@ -216,7 +225,8 @@ def _head(figure: Figure, title: str, caution: str, note: str, marks: set[str]) 
     if "off" in marks:
         handles.append(Line2D([], [], color=style.CENTER, lw=0.8, ls=":", label="foot off"))
     figure.legend(handles=handles, loc="lower center", ncols=6)
-    lines = [(text, colour) for text, colour in ((caution, style.LEFT), (note, style.REFERENCE)) if text]
-    for k, (text, colour) in enumerate(lines):
-        figure.text(0.99, 1.0 - (0.08 + 0.17 * k) / height, text, ha="right", va="top", color=colour,
-                    fontsize=8.5, fontweight="bold" if text == caution else "normal")  # fmt: skip
+    place = 0.01
+    for text, colour, weight in ((caution, style.LEFT, "bold"), (note, style.REFERENCE, "normal")):
+        if text:
+            figure.text(place, 1.0 - 0.27 / height, text, va="top", color=colour, fontsize=8.5, fontweight=weight)
+            place += (0.075 * len(text) + 0.2) / figure.get_figwidth()

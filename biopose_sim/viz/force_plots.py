@@ -103,7 +103,8 @@ def _all_moments(results: Results) -> list[Panel]:
         groups.setdefault(_without_side(name), []).append(name)
     scale = 1.0 / results.simulation.mass
     return [
-        Panel(title.replace("_", " ").capitalize(), _curves(table, names, scale)) for title, names in groups.items()
+        Panel(title.replace("_", " ").capitalize(), _curves(table, names, scale), least=_LEAST_MOMENT)
+        for title, names in groups.items()
     ]
 
 

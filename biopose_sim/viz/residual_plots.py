@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from biopose_sim.forces.quality import RESERVE, Check, reserve_checks
+from biopose_sim.forces.quality import Check, reserve_checks
 from biopose_sim.forces.results import Results
 from biopose_sim.viz import style
+from biopose_sim.viz.force_panels import shortened
 
 _SIZE = (7.4, 2.6)  # [inch]
 _PER_RESERVE = 0.17  # [inch]
@@ -20,7 +21,7 @@ _COMPONENTS = (style.RIGHT, style.GOOD, style.LEFT)
 
 
 def plot_residuals(results: Results, residuals: Sequence[Check]) -> Figure:
-    """Draw residual force and moment over time, and peaks and RMS of the reserves as parts of the peak moments.
+    """Draw residual force and moment over time, and peaks and RMS of the reserves as parts of their limits.
 
     Args:
         results: of the simulation.
@@ -36,7 +37,9 @@ def plot_residuals(results: Results, residuals: Sequence[Check]) -> Figure:
             _draw_residual(figure.add_subplot(grid[0, k]), results, check)
         if reserves:
             _draw_reserves(figure.add_subplot(grid[1, :]), reserves)
-        figure.suptitle(f"Residuals · {results.simulation.trial}", x=0.01, ha="left", fontsize=11, fontweight="bold")
+        figure.suptitle(
+            shortened(f"Residuals · {results.simulation.trial}", 40), x=0.01, ha="left", fontsize=11, fontweight="bold"
+        )
         if results.caution:
             figure.text(0.99, 0.985, results.caution, ha="right", va="top", color=style.LEFT, fontweight="bold")
     return figure
@@ -65,16 +68,16 @@ def _draw_residual(axes: Axes, results: Results, check: Check) -> None:
 
 
 def _draw_reserves(axes: Axes, reserves: Sequence[Check]) -> None:
-    parts = [(check, 100.0 * RESERVE * check.peak / check.limit) for check in reserves if check.limit]
+    parts = [(check, 100.0 * check.peak / check.limit) for check in reserves if check.limit]
     place = np.arange(len(parts))
     colours = [style.side_colour(check.coordinate) for check, _ in parts]
     axes.barh(place, [part for _, part in parts], height=0.6, color=colours)
     rms = [part * check.rms / check.peak if check.peak else 0.0 for check, part in parts]
     axes.plot(rms, place, "|", color=style.INK, ms=7)
-    axes.axvline(100.0 * RESERVE, color=style.REFERENCE, ls=(0, (4, 2)), lw=0.9)
+    axes.axvline(100.0, color=style.REFERENCE, ls=(0, (4, 2)), lw=0.9)
     axes.set_yticks(place, [check.coordinate.replace("_", " ") for check, _ in parts], fontsize=7.5)
     axes.invert_yaxis()
-    axes.set_xlim(0.0, max(12.0, 1.1 * max(part for _, part in parts)))
+    axes.set_xlim(0.0, max(115.0, 1.1 * max(part for _, part in parts)))
     axes.grid(axis="y", visible=False)
-    axes.set_title("Reserves beside the muscles [% of the peak moment]")
-    axes.set_xlabel("bar: peak, mark: RMS, dashed: limit")
+    axes.set_title("Reserves beside the muscles [% of what is acceptable]")
+    axes.set_xlabel("bar: peak, mark: RMS; limit: 10 % of the joint's peak moment")

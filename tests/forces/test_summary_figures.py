@@ -103,7 +103,7 @@ def test_only_the_simulated_time_counts(walk):
 
 def test_a_missing_table_is_named(walk):
     folder, simulation = walk
-    with pytest.raises(InputError, match="gone.sto"):
+    with pytest.raises(InputError, match=r"gone\.sto"):
         summarise(folder, replace(simulation, files={**simulation.files, "inverse_dynamics": "gone.sto"}))
 
 

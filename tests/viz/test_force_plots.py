@@ -94,4 +94,6 @@ def test_braking_and_lateral_forces_have_their_sign(tmp_path):
     figure = dict(force_figures(results, None))["ground_reaction"]
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     forward = figure.axes[titles.index("Forward +, braking −")]
-    assert max(line.get_ydata().max() for line in forward.lines[:2]) == pytest.approx(80.0 / results.body_weight)
+    assert max(np.asarray(line.get_ydata()).max() for line in forward.lines[:2]) == pytest.approx(
+        80.0 / results.body_weight
+    )
