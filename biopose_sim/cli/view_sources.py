@@ -42,7 +42,7 @@ class Source:
 
 
 def source_of(folder: Path, trial: str | None = None) -> Source:
-    """Find the pieces of a result: of the trial named, else of the longest.
+    """Find the pieces of a result: of the trial named, else of the longest that is not static.
 
     Raises:
         InputError: no such folder, nothing in it, or no such trial.
@@ -91,7 +91,8 @@ def _trial(folder: Path, manifest: dict[str, Any], wanted: str | None) -> str:
     if not lengths:
         raise InputError(folder, "holds no motion (.mot)", "give the output folder of fit, predict, ik or demo")
     if wanted is None:
-        return max(lengths, key=lambda name: lengths[name])
+        # Of a person who stands there is little to see.
+        return max(lengths, key=lambda name: ("static" not in name.lower(), lengths[name]))
     if wanted not in lengths:
         near = near_matches(wanted, lengths)
         raise InputError(folder, f"holds no trial '{wanted}'{near}", f"there are {', '.join(lengths)}")

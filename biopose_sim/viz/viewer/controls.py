@@ -24,7 +24,8 @@ class Controls:
         self._scene, self._changed = scene, changed
         self._place = 0.0  # [frames]
         self._playing = len(scene.time) > 1
-        server.gui.configure_theme(control_layout="collapsible", show_logo=False, show_share_button=False)
+        server.gui.configure_theme(show_logo=False, show_share_button=False)
+        server.gui.main_panel.dock_right()
         self._add_player(server.gui)
         self._add_layers(server.gui)
         self._add_notes(server.gui)
@@ -38,6 +39,11 @@ class Controls:
     def overlay(self) -> bool:
         """Whether figures lie over each other."""
         return self._overlay is not None and bool(self._overlay.value)
+
+    @property
+    def shadows(self) -> bool:
+        """Whether shadows are wanted: they are dear where the browser has no graphics card."""
+        return bool(self._shadows.value)
 
     @property
     def layers(self) -> Layers:
@@ -107,7 +113,8 @@ class Controls:
             if len(figures) > 1:
                 stacked = not any(figure.offset.any() for figure in figures)
                 self._overlay = gui.add_checkbox("Over each other", initial_value=stacked)
-        for box in [*self._boxes.values(), *([self._overlay] if self._overlay is not None else [])]:
+            self._shadows = gui.add_checkbox("Shadows", initial_value=False)
+        for box in [*self._boxes.values(), self._shadows, *([self._overlay] if self._overlay is not None else [])]:
             box.on_update(lambda _event: self._changed())
 
     def _add_notes(self, gui: Any) -> None:

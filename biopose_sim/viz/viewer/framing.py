@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from biopose_sim.errors import InputError, near_matches
 from biopose_sim.viz.raster import Camera
-from biopose_sim.viz.viewer.scene import Scene
+from biopose_sim.viz.viewer.scene import Figure, Scene
 from biopose_sim.viz.viewer.surfaces import arrow_ends
 
 Array = NDArray[np.floating]
@@ -15,7 +15,7 @@ Array = NDArray[np.floating]
 VIEWS = {"oblique": (50.0, 13.0), "side": (90.0, 5.0), "front": (0.0, 5.0), "back": (180.0, 5.0), "top": (50.0, 62.0)}
 VIEW_ANGLE = 26.0
 _FOLLOWING = 0.6  # [s] over which the camera's way is smoothed
-_MARGIN = 0.13  # [m] around what is shown
+_MARGIN = 0.06  # [m] around what is shown
 _SAMPLES = 60
 
 
@@ -93,12 +93,16 @@ def _centres(scene: Scene) -> Array:
 
 
 def _relative_points(scene: Scene, centres: Array) -> Array:
-    """(N, 3) joints, markers and ends of arrows over the recording, about the moving centre [m]."""
+    """(N, 3) joints, bones, markers and ends of arrows over the recording, about the moving centre [m]."""
     found = []
+    corners = [_corners(figure) for figure in scene.figures]
     for k in np.unique(np.linspace(0, len(scene.time) - 1, _SAMPLES).round().astype(int)):
         middle = np.array([centres[k, 0], 0.0, centres[k, 1]])
-        for figure, frame in zip(scene.figures, scene.frames(float(scene.time[k]))):
-            points: list[Array] = [figure.transforms[frame, :, :3, 3] + figure.offset]
+        for figure, boxes, frame in zip(scene.figures, corners, scene.frames(float(scene.time[k]))):
+            poses = figure.transforms[frame]
+            points: list[Array] = [poses[:, :3, 3] + figure.offset]
+            for body, box in boxes:
+                points.append(box @ poses[body, :3, :3].T + poses[body, :3, 3] + figure.offset)
             for marks in (figure.model_markers, figure.measured):
                 if marks is not None:
                     points.append(marks.places[frame] + figure.offset)
@@ -107,3 +111,13 @@ def _relative_points(scene: Scene, centres: Array) -> Array:
             whole = np.concatenate(points) - middle
             found.append(whole[np.isfinite(whole).all(axis=1)])
     return np.concatenate(found)
+
+
+def _corners(figure: Figure) -> list[tuple[int, Array]]:
+    """The body of each bone and the corners (8, 3) of the box around it, in the body's axes [m]."""
+    sides = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    return [
+        (solid.body, np.where(sides, solid.vertices.max(axis=0), solid.vertices.min(axis=0)))
+        for solid in figure.solids
+        if solid.body >= 0
+    ]

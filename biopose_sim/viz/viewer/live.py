@@ -1,10 +1,13 @@
 """The scene in the browser (viser): nodes are made once, each moment only moves them, for all who watch.
 
-The world moves below the camera, so that the figures stay in view and everyone keeps a camera of their own.
+The figures are shown about their moving middle and the floor's lines slide by, so that they stay in view and everyone
+keeps a camera of their own.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import socket
 import threading
 import time
@@ -26,6 +29,7 @@ PORT = 8080
 HOST = "127.0.0.1"
 _RATE = 30.0  # moments a second that are sent
 _FREE_PORTS = 50
+_LINES = 1.0  # [m] between the strong lines of the floor
 
 
 def check_installed() -> None:
@@ -76,7 +80,8 @@ class LiveView:
 
         self.scene = scene
         self._framing = Framing(scene, view, 1280, 720)
-        self.server = viser.ViserServer(host=HOST, port=free_port(port), label="biopose view", verbose=False)
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints a banner whatever it is told
+            self.server = viser.ViserServer(host=HOST, port=free_port(port), label="biopose view", verbose=False)
         self._over = threading.Event()
         self._build_world()
         self._figures = [FigureNodes(self.server, k, figure) for k, figure in enumerate(scene.figures)]
@@ -93,14 +98,12 @@ class LiveView:
         """Move everything to a moment of the clock, by its index."""
         moment = float(self.scene.time[index])
         with self.server.atomic():
-            centre = (
-                self._framing.centre(moment)
-                if self.controls.follow
-                else self._framing.centre(float(self.scene.time[0]))
-            )
-            self._world.position = -centre * [1.0, 0.0, 1.0]
+            followed = moment if self.controls.follow else float(self.scene.time[0])
+            away = -self._framing.centre(followed) * [1.0, 0.0, 1.0]
             for nodes, frame in zip(self._figures, self.scene.frames(moment)):
-                nodes.show(frame)
+                nodes.show(frame, away)
+            # Only where its lines run matters: the floor has no end.
+            self._floor.position = np.remainder(away, _LINES) * [1.0, 0.0, 1.0]
         self._shown = index
 
     def play(self, seconds: float | None = None) -> None:
@@ -118,11 +121,13 @@ class LiveView:
     def stop(self) -> None:
         """End playing and close the server."""
         self._over.set()
-        self.server.stop()
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.server.stop()
 
     def _changed(self) -> None:
         """Somebody used a control."""
         overlay = self.controls.overlay
+        self.server.scene.configure_default_lights(enabled=True, cast_shadow=self.controls.shadows)
         with self.server.atomic():
             for k, nodes in enumerate(self._figures):
                 nodes.arrange(overlay, OVERLAY_COLOURS[k % len(OVERLAY_COLOURS)])
@@ -132,11 +137,15 @@ class LiveView:
     def _build_world(self) -> None:
         scene = self.server.scene
         scene.set_up_direction("+y")
-        scene.configure_default_lights(enabled=True, cast_shadow=True)
-        self._world = scene.add_frame("/world", show_axes=False)
-        floor: dict[str, Any] = {"cell_size": 0.5, "section_size": 1.0, "infinite_grid": True, "fade_distance": 14.0}
+        scene.configure_default_lights(enabled=True, cast_shadow=False)
+        floor: dict[str, Any] = {
+            "cell_size": 0.5 * _LINES,
+            "section_size": _LINES,
+            "infinite_grid": True,
+            "fade_distance": 14.0,
+        }
         floor |= {"cell_color": (218, 221, 225), "section_color": (188, 193, 199), "shadow_opacity": 0.28}
-        scene.add_grid("/world/floor", plane="xz", plane_color=(244, 245, 247), plane_opacity=1.0, **floor)
+        self._floor = scene.add_grid("/floor", plane="xz", plane_color=(244, 245, 247), plane_opacity=1.0, **floor)
         moment = float(self.scene.time[0])
         camera, centre = self._framing.camera(moment), self._framing.centre(moment)
         start = self.server.initial_camera
