@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from biopose_sim.errors import InputError
 from biopose_sim.forces import contact, momentum
-from biopose_sim.forces.types import FootForce
+from biopose_sim.forces.types import FootForce, GroundReaction
 from biopose_sim.io import Motion
 from biopose_sim.kinematics.model import OsimModel
 
@@ -68,7 +68,7 @@ def check_units(source: object, load: Load) -> None:
         raise InputError(where, text, "give metres, not millimetres")
 
 
-def held(point: Array, loaded: Mask) -> Array:
+def held(point: Array, loaded: NDArray[np.bool_]) -> Array:
     """The point where it is loaded; elsewhere the nearest such one in time, so that it is finite everywhere."""
     if not loaded.any():
         return np.zeros_like(point)
@@ -83,7 +83,7 @@ def held(point: Array, loaded: Mask) -> Array:
 def added(body: str, loads: Sequence[Load]) -> FootForce:
     """The one force that does what several loads on the same clock do to a body."""
     force = np.sum([load.force for load in loads], axis=0)
-    points = np.array([held(load.point, np.isfinite(load.point).all(axis=1)) for load in loads])
+    points = np.array([held(load.point, np.asarray(np.isfinite(load.point).all(axis=1))) for load in loads])
     weights = np.array([np.maximum(load.force[:, 1], 0.0) for load in loads])
     total: Array = weights.sum(axis=0)
     point = points[0]
@@ -144,6 +144,24 @@ def assign_to_feet(
         names = sorted({step.name for step in steps})
         notes.append(f"{foot}: {len(steps)} steps on {', '.join(names)}" if steps else f"{foot}: on no plate")
     return tuple(added(foot, steps or idle) for foot, steps in parts.items()), tuple(notes)
+
+
+def misplaced(reaction: GroundReaction, model: OsimModel, motion: Motion) -> tuple[str, ...]:
+    """Say which forces act far from the foot they are applied to, but near to the other one."""
+    feet, _ = contact.soles(model, motion.time, momentum.body_transforms(model, motion))
+    said = []
+    for force in reaction.feet:
+        load = Load(force.body, reaction.time, force.force, force.point, force.torque)
+        loaded = np.interp(motion.time, reaction.time, force.force[:, 1]) > LEAST_LOAD
+        inside = loaded & (motion.time >= reaction.time[0]) & (motion.time <= reaction.time[-1])
+        if not inside.any() or force.body not in [foot.body for foot in feet]:
+            continue
+        body, far = _nearest(load, feet, motion.time, inside)
+        own = _nearest(load, [foot for foot in feet if foot.body == force.body], motion.time, inside)[1]
+        if body != force.body and own > _NEAR and far < 0.5 * own:
+            text = f"the force on '{force.body}' acts {100 * own:.0f} cm from it"
+            said.append(f"{text}, {100 * far:.0f} cm from '{body}': are the feet swapped?")
+    return tuple(said)
 
 
 def _steps(load: Load) -> list[tuple[int, int]]:

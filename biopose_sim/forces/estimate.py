@@ -23,6 +23,7 @@ _SHORTEST = 0.04  # [s] of a flight
 _FREE, _BORNE = 0.5, 0.5  # of the body weight: below may be flight, above something bears it
 _STRONG = 0.05
 _LOADED = 0.01  # of the body weight; less is no load
+_FULLY = 0.3  # strength of the strongest point from which the feet bear all; less, while they land or leave
 _LOCAL = 0.2  # [s] over which the uncertainty of a force is judged
 _FEWEST = 10  # frames
 _MOST_CUTOFF = 0.3  # of the sampling rate
@@ -73,7 +74,8 @@ def estimate_ground_reaction(
     force_doubt, moment_doubt = (
         _local_size(time, getattr(rough, what) - getattr(first, what)) for what in ("force", "moment")
     )
-    asked = Asked(needed.force, needed.moment, force_doubt, moment_doubt)
+    borne = np.minimum(np.maximum(strength.max(axis=1), sitting) / _FULLY, 1.0)[:, None]
+    asked = Asked(needed.force * borne, needed.moment * borne, force_doubt, moment_doubt)
     shares = share(asked, levers, strength, seat - needed.center, sitting, weight)
     return _reaction(motion, soles, needed, shares, weight, (*notes, *raised), cutoff_hz)
 
