@@ -49,7 +49,7 @@ def inverse_kinematics(opensim: Any, folder: str) -> dict[str, float]:
     tool.setOutputMotionFileName(f"{folder}/opensim_ik.mot")
     if not tool.run():
         raise RuntimeError("the tool returned False")
-    table = opensim.TimeSeriesTable(f"{folder}/_ik_marker_errors.sto")
+    table = opensim.TimeSeriesTable(f"{folder}/{tool.getName()}_ik_marker_errors.sto")
     column = table.getDependentColumn("marker_error_RMS")
     return {"frames": table.getNumRows(), "marker error [mm]": 1e3 * largest([column[i] for i in range(column.size())])}
 

@@ -26,6 +26,10 @@ USUAL = frozenset(
     for name in ("hip_flexion", "knee_angle", "ankle_angle", "arm_flex", "elbow_flex")
     for side in ("_r", "_l")
 ) | {"pelvis_tilt", "pelvis_list", "pelvis_rotation", "pelvis_tx", "pelvis_ty", "pelvis_tz", "lumbar_extension"}
+_OTHER_RESULT = re.compile(
+    r"optimi[sz]ation|activation|control|force|moment|reaction|muscle|power|speed|velocit|accelerat|inverse.?dynamics",
+    re.IGNORECASE,
+)
 _OF_A_FORCE = re.compile(r"(force|torque|moment)\w*$")
 _MOST_TURNS = 20.0  # [rad] of a root that may turn
 _MOST_JOINT = 6.5  # [rad] of any other joint
@@ -33,6 +37,7 @@ _BEND = 3.8  # [rad] that no joint leaves
 _TRAVEL, _BOB = 0.3, 0.1  # [m] that nobody moves without bending a joint by 4 degrees
 _COUPLED = {"rotational": 0.01, "translational": 0.002, "coupled": 0.01}  # [rad | m | raw]
 _STILL = {"rotational": 2e-3, "translational": 2e-4, "coupled": 2e-3}
+_CLEARLY_OUTSIDE = {"rotational": 0.0175, "translational": 0.005, "coupled": 0.0175}
 _OUTSIDE = {"rotational": 2e-3, "translational": 1e-3, "coupled": 2e-3}
 _LEAST_JUMP = {"rotational": 0.35, "translational": 0.15, "coupled": 0.35}
 _SPEED = {"rotational": 40.0, "translational": 15.0, "coupled": 40.0}  # [rad/s | m/s] of the fastest sports
@@ -67,6 +72,9 @@ def is_motion(file: StorageFile) -> bool:
         return False
     names = coordinate_labels(file)
     called = file.name.strip().lower() in ("coordinates", "states")
+    # Reserve actuators, moments and speeds have the names of coordinates too.
+    if not called and _OTHER_RESULT.search(f"{file.name} {file.path.stem}"):
+        return False
     if sum(_OF_A_FORCE.search(label) is not None for label in file.labels) > 0.3 * len(file.labels):
         return False
     return called or len(USUAL & set(names)) >= 2 or any(label.endswith("/value") for label in file.labels)
@@ -164,6 +172,9 @@ def _check_places(file: StorageFile, motion: Motion, kinds: dict[str, str]) -> l
         y, z = (moves[n] for n in ("pelvis_ty", "pelvis_tz"))
         if abs(np.nanmedian(y)) < 0.4 and 0.7 < np.nanmedian(z) < 1.3 and _spread(z) < 0.25:
             message = f"the pelvis is at {np.nanmedian(z):.2f} m along Z and {np.nanmedian(y):.2f} m along Y"
+            found.append(finding("M21", file.path, message, severity="warning"))
+        elif np.nanmedian(y) < -0.4:
+            message = f"the pelvis is {-np.nanmedian(y):.2f} m below the floor"
             found.append(finding("M21", file.path, message, severity="warning"))
     return found
 
@@ -263,7 +274,8 @@ def _check_limits(file: StorageFile, motion: Motion, model: schema.Model) -> lis
             over = max(coordinate.range[0] - low, high - coordinate.range[1])
             if over > _OUTSIDE[coordinate.motion_type]:
                 shown, unit = (np.degrees(over), "deg") if coordinate.motion_type == "rotational" else (over, "m")
-                outside["M08" if coordinate.clamped else "M09"].append(f"{coordinate.name} by {shown:.3g} {unit}")
+                clear = coordinate.clamped and over > _CLEARLY_OUTSIDE[coordinate.motion_type]
+                outside["M08" if clear else "M09"].append(f"{coordinate.name} by {shown:.3g} {unit}")
     return found + [finding(code, file.path, few(names)) for code, names in outside.items() if names]
 
 

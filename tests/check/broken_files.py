@@ -152,6 +152,11 @@ def motion_with_z_up(files: Files) -> list[Path]:
     return _motion(files, change)
 
 
+@case("M21")
+def motion_upside_down(files: Files) -> list[Path]:
+    return _motion(files, lambda t: t.change("pelvis_ty", lambda _i, v: -v))
+
+
 @case("M17", "M04")
 def no_version_but_radians(files: Files) -> list[Path]:
     files.table("walk.mot", _to_radians)

@@ -68,7 +68,7 @@ def marker_named_twice(files: Files) -> list[Path]:
 @case("T11")
 def zeros_for_gaps(files: Files) -> list[Path]:
     def change(table: Table) -> None:
-        for row in table.cells[20:30]:
+        for row in table.cells[55:65]:
             row[2:5] = ["0.00000"] * 3
 
     return _markers(files, change)

@@ -64,7 +64,7 @@ def test_zeros_become_gaps_of_the_same_frames(test_data, tmp_path):
     _, report = broken("zeros_for_gaps", test_data, tmp_path)
     (mended,) = fix_files(report)
     missing = read_trc(mended.target).missing[:, 0]
-    assert np.flatnonzero(missing).tolist() == list(range(20, 30))
+    assert np.flatnonzero(missing).tolist() == list(range(55, 65))
 
 
 def test_input_is_kept(test_data, tmp_path):
