@@ -49,7 +49,7 @@ def estimate_ground_reaction(
         model: the scaled model; its masses are those of its file.
         motion: as measured: it is smoothed here, do not filter it before.
         cutoff_hz: of the smoothing [Hz].
-        impact_hz: of the same within 0.25 s of a flight, at least ``cutoff_hz`` [Hz].
+        impact_hz: of the same within 0.25 s of a flight [Hz]; at least ``cutoff_hz``, at most 0.3 of the frame rate.
         mass: of the person [kg]; None takes that of the model.
 
     Raises:
@@ -57,7 +57,7 @@ def estimate_ground_reaction(
             cut-off that the sampling rate does not allow.
     """
     time = np.asarray(motion.time, dtype=float)
-    _check(motion, time, cutoff_hz, impact_hz)
+    impact_hz = _allowed(motion, time, cutoff_hz, impact_hz)
     parts = momentum.segments(model, mass)
     weight = parts.total * GRAVITY
     transforms = momentum.body_transforms(model, motion)
@@ -65,7 +65,7 @@ def estimate_ground_reaction(
     first = momentum.demand(parts, time, transforms, cutoff_hz)
     seat, sitting = contact.seat(model, time, transforms, soles, first.force, first.moment, first.center)
     soles, raised = contact.raised_floor(soles, time, first.force[:, 1] > _BORNE * weight, sitting)
-    rough = momentum.demand(parts, time, transforms, max(cutoff_hz, impact_hz))
+    rough = momentum.demand(parts, time, transforms, impact_hz)
     flight = _flights(time, soles, sitting, rough.force[:, 1] < _FREE * weight)
     sharp = momentum.demand(parts, time, transforms, _cutoffs(time, flight, cutoff_hz, impact_hz))
     needed = _sharpened(first, sharp, weight)
@@ -80,15 +80,17 @@ def estimate_ground_reaction(
     return _reaction(motion, soles, needed, shares, weight, (*notes, *raised), cutoff_hz)
 
 
-def _check(motion: Motion, time: Array, cutoff_hz: float, impact_hz: float) -> None:
+def _allowed(motion: Motion, time: Array, cutoff_hz: float, impact_hz: float) -> float:
+    """The cut-off near flights that the sampling rate allows [Hz]."""
     where = motion.source or motion.name
     if len(time) < _FEWEST:
         raise InputError(where, f"has {len(time)} frames", f"an estimate of forces needs at least {_FEWEST}")
     rate = 1.0 / float(np.median(np.diff(time)))
-    for name, value in (("cutoff_hz", cutoff_hz), ("impact_hz", impact_hz)):
-        if not 0.0 < value <= _MOST_CUTOFF * rate:
-            most = _MOST_CUTOFF * rate
-            raise InputError(where, f"{name} is {value:g} at {rate:.0f} frames a second", f"use up to {most:.0f} Hz")
+    most = _MOST_CUTOFF * rate
+    if not 0.0 < cutoff_hz <= most:
+        problem = f"cutoff_hz is {cutoff_hz:g} at {rate:.0f} frames a second"
+        raise InputError(where, problem, f"use up to {most:.1f} Hz")
+    return max(cutoff_hz, min(impact_hz, most))
 
 
 def _flights(time: Array, soles: tuple[contact.Soles, ...], sitting: Array, light: Mask) -> Mask:
@@ -151,7 +153,15 @@ def _reaction(
         residual_force=needed.force - total,
         residual_moment=moment,
     )
-    return replace(reaction, notes=(*notes, *_seat_notes(reaction.time, shares.seat[:, 1] / weight)))
+    seat = shares.seat / weight
+    left = _rms((needed.force - total - shares.seat) / weight), _rms(moment)
+    said = f"the feet leave {100 * left[0]:.1f} % of the body weight unexplained"
+    residual = f"{said} (root mean square, a seat's force apart) and {left[1]:.0f} N m"
+    return replace(reaction, notes=(*notes, *_seat_notes(reaction.time, seat[:, 1]), residual))
+
+
+def _rms(vectors: Array) -> float:
+    return float(np.sqrt(np.mean(np.sum(vectors**2, axis=1))))
 
 
 def _foot(foot: contact.Soles, forces: Array, weight: float) -> FootForce:

@@ -204,6 +204,14 @@ def test_mass_scales_forces(folder, model):
     assert heavy.total == pytest.approx(2.0 * light.total, rel=1e-6, abs=1e-6)
 
 
+def test_video_rates_are_enough_for_walking(folder, model):
+    walk = motion_of(folder, model, "walkingTO2")
+    slow = replace(walk, time=walk.time[::4], coordinates=walk.coordinates[::4])
+    estimated = estimate_ground_reaction(model, slow)
+    measured = read_grf_mot(folder / "ID/walkingTO2_grf.mot", model, walk)
+    assert max(vertical_errors(estimated, measured, momentum.segments(model).total * GRAVITY)) < 0.12
+
+
 def test_bad_input_is_refused(folder, model):
     walk = motion_of(folder, model, "walking1")
     gap = replace(walk, coordinates=np.where(walk.time[:, None] == walk.time[40], np.nan, walk.coordinates))
