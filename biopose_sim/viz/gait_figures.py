@@ -19,6 +19,7 @@ from biopose_sim.viz import style
 
 Array = NDArray[np.float64]
 _COLUMNS, _PANEL = 3, (3.1, 2.05)
+_HEAD, _FOOT = 0.32, 0.45  # [inch] above and below the panels
 _BAND, _WIDER = "#C9CED3", "#E6E9EB"
 _COLOURS = {"r": style.RIGHT, "l": style.LEFT}
 _SIDES = {"r": "right", "l": "left"}
@@ -42,8 +43,11 @@ def plot_gait_angles(
     shown = [angle for angle in ANGLES if angle.name in angles]
     rows = -(-len(shown) // _COLUMNS)
     with style.house_style():
-        figure = style.new_figure(_COLUMNS * _PANEL[0], rows * _PANEL[1] + 0.35)
+        width, height = _COLUMNS * _PANEL[0], rows * _PANEL[1] + _HEAD + _FOOT
+        figure = style.new_figure(width, height, fitted=False)  # fitting panels to labels takes longer than drawing
         grid = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
+        figure.subplots_adjust(left=0.42 / width, right=1.0 - 0.1 / width, bottom=_FOOT / height, wspace=0.18,
+                               top=1.0 - (_HEAD + 0.2) / height, hspace=0.42)  # fmt: skip
         for axes, angle in zip(grid, shown):
             band = None if bands is None else bands.get(angle.name)
             _draw(axes, angle, time, angles[angle.name], events, band)
@@ -51,7 +55,7 @@ def plot_gait_angles(
             style.hide(axes)
         for axes in grid[max(0, len(shown) - _COLUMNS) : len(shown)]:
             axes.set_xlabel("Gait cycle [%]")
-        figure.legend(handles=_legend(events, bands is not None), loc="outside upper left", ncols=5)
+        figure.legend(handles=_legend(events, bands is not None), loc="upper left", ncols=5, borderaxespad=0.2)
     return figure
 
 
@@ -111,8 +115,10 @@ def plot_foot_contacts(events: GaitEvents, span: tuple[float, float]) -> Figure:
         span: start and end of the recording [s].
     """
     with style.house_style():
-        figure = style.new_figure(_COLUMNS * _PANEL[0], 1.25)
+        width, height = _COLUMNS * _PANEL[0], 1.25
+        figure = style.new_figure(width, height, fitted=False)
         axes = figure.subplots()
+        figure.subplots_adjust(left=0.75 / width, right=1.0 - 0.1 / width, bottom=_FOOT / height, top=0.96)
         for row, side in enumerate("rl"):
             for start, end in _stances(events, side, span):
                 axes.barh(row, end - start, left=start, height=0.55, color=_COLOURS[side], lw=0)

@@ -9,7 +9,7 @@ import sys
 import pytest
 from cli_process import run_process
 
-COMMANDS = ["demo", "fit", "predict", "ik", "groundtruth", "train", "ablate", "info", "model", "bench"]
+COMMANDS = ["demo", "fit", "predict", "ik", "report", "groundtruth", "train", "ablate", "info", "model", "bench"]
 LIMIT = 0.3  # [s]
 
 
