@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -42,10 +43,11 @@ def stage_gait2392(pipelines: Path, folder: Path) -> Path:
 
 def tightened(setup: Path, criterion: float = 1e-9) -> Path:
     """The setup with OpenSim's optimizer told to go on until it has converged, beside it."""
+    text = re.sub(r"<optimizer_(convergence_criterion|max_iterations)>.*?</optimizer_\1>", "", setup.read_text())
     entry = f"<optimizer_convergence_criterion>{criterion!r}</optimizer_convergence_criterion>"
     entry += "<optimizer_max_iterations>1000</optimizer_max_iterations>"
     target = setup.with_name(f"tight_{setup.name}")
-    target.write_text(setup.read_text().replace("</StaticOptimization>", f"{entry}</StaticOptimization>"))
+    target.write_text(text.replace("</StaticOptimization>", f"{entry}</StaticOptimization>"))
     return target
 
 

@@ -10,6 +10,7 @@ from biopose_sim.osim.xml import Element, parse_document, read_bytes
 
 _TOOLS = ("InverseDynamicsTool", "AnalyzeTool")
 _ANALYSES = {"StaticOptimization": "so", "JointReaction": "jr", "MuscleAnalysis": "ma"}
+_CONVERGENCE = 1e-4  # OpenSim's default
 _UNNAMED = ("", "unassigned")
 
 
@@ -77,6 +78,7 @@ def _analyses(entry: _Entries, tool: Element) -> dict[str, object]:
         wanted["joints"] = None if not joints or joints[0].lower() == "all" else joints
     if (optimization := analyses.get("StaticOptimization")) is not None:
         wanted["exponent"] = float(_text(optimization, "activation_exponent") or 2.0)
+        wanted["convergence"] = float(_text(optimization, "optimizer_convergence_criterion") or _CONVERGENCE)
         wanted["physiology"] = _text(optimization, "use_muscle_physiology").lower() != "false"
     return wanted
 

@@ -16,7 +16,7 @@ ID_SETUP, SO_SETUP = "setup_1_inverse_dynamics.xml", "setup_2_static_optimizatio
 JR_SETUP, MA_SETUP = "setup_3_joint_reaction.xml", "setup_4_muscle_analysis.xml"
 FORCE = "static_optimization_force.sto"
 FRAMES = ("ground", "child", "parent")
-CONVERGENCE = 1e-4  # OpenSim's own default for its optimizer
+MOST_ITERATIONS = 1000  # of OpenSim's optimizer
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,16 @@ def write_inverse_dynamics(folder: Path, facts: SetupFacts, excluded: Sequence[s
     return _write(folder / ID_SETUP, tool)
 
 
-def write_static_optimization(folder: Path, facts: SetupFacts, exponent: float, physiology: bool) -> Path:
+def write_static_optimization(
+    folder: Path, facts: SetupFacts, exponent: float, physiology: bool, convergence: float
+) -> Path:
     """Write the setup of an AnalyzeTool with a StaticOptimization into the folder."""
     entries = {
         "use_model_force_set": "true",
         "activation_exponent": repr(exponent),
         "use_muscle_physiology": _word(physiology),
-        "optimizer_convergence_criterion": repr(CONVERGENCE),
-        "optimizer_max_iterations": "100",
+        "optimizer_convergence_criterion": repr(convergence),
+        "optimizer_max_iterations": str(MOST_ITERATIONS),
     }
     return _write_analysis(folder / SO_SETUP, facts, "StaticOptimization", entries)
 

@@ -185,7 +185,9 @@ class _Run:
         if "id" in tools:
             self.setups.append(setups.write_inverse_dynamics(folder, facts, config.excluded).name)
         if "so" in tools:
-            path = setups.write_static_optimization(folder, facts, config.exponent, config.physiology)
+            path = setups.write_static_optimization(
+                folder, facts, config.exponent, config.physiology, config.convergence
+            )
             self.setups.append(path.name)
         if "jr" in tools:
             self.setups.append(setups.write_joint_reaction(folder, facts, joints, config.frames).name)
