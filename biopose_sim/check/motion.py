@@ -170,7 +170,7 @@ def _check_places(file: StorageFile, motion: Motion, kinds: dict[str, str]) -> l
         found.append(finding("M20", file.path, f"{far[0]} is {np.nanmedian(moves[far[0]]):.4g} m", far[0]))
     elif {"pelvis_ty", "pelvis_tz"} <= moves.keys():
         y, z = (moves[n] for n in ("pelvis_ty", "pelvis_tz"))
-        if abs(np.nanmedian(y)) < 0.4 and 0.7 < np.nanmedian(z) < 1.3 and _spread(z) < 0.25:
+        if abs(np.nanmedian(y)) < 0.4 and 0.7 < np.nanmedian(z) < 1.3 and _spread(z) < 0.8:
             message = f"the pelvis is at {np.nanmedian(z):.2f} m along Z and {np.nanmedian(y):.2f} m along Y"
             found.append(finding("M21", file.path, message, severity="warning"))
         elif np.nanmedian(y) < -0.4:

@@ -16,6 +16,8 @@ _LOWER = re.compile(r"(toe|heel|hee|ank|calc|^.?cal$|^[rl]cal|meta|mt[15]|mid.?f
 _FRONT = re.compile(r"(asis|asi$|toe|mt[1-5]|meta)", re.IGNORECASE)
 _BACK = re.compile(r"(psis|psi$|sacr|heel|hee$|calc|cal$)", re.IGNORECASE)
 _JUMP = 0.15  # [m] between two frames
+_MOSTLY, _APART = 0.9, 0.03  # of the frames; [m]
+_LEAST_EXCHANGE = 0.04  # [m] between two markers
 _FASTEST = 15.0  # [m/s]; a foot in a sprint
 
 
@@ -28,7 +30,9 @@ def check_markers(file: TrcFile) -> list[Finding]:
     if metres is None:
         return found
     points = raw * metres
-    return found + _upright(file, points) + _sides(file, points) + _jumps(file, points)
+    turned = _upright(file, points)
+    sides = [] if turned else _sides(file, points)
+    return found + turned + sides + (_exchanged(file, points) or _jumps(file, points))
 
 
 def true_unit(file: TrcFile) -> str | None:
@@ -123,10 +127,12 @@ def _sides(file: TrcFile, points: np.ndarray) -> list[Finding]:
     if len(pairs) < 3 or any(f.code == "T09" for f in file.findings):
         return []
     across = np.stack([points[:, right] - points[:, left] for right, left in pairs])  # (P, T, 3)
-    across = across / np.linalg.norm(across, axis=2, keepdims=True)
-    axis = _median(across, 0)  # (T, 3), from left to right by most pairs
-    agreement = _median((across * axis).sum(axis=2), 1)
-    wrong = [pairs[i] for i in np.flatnonzero(agreement < -0.5)]
+    axis = _median(across / np.linalg.norm(across, axis=2, keepdims=True), 0)  # (T, 3), from left to right
+    axis = axis / np.linalg.norm(axis, axis=1, keepdims=True)
+    sideways = (across * axis).sum(axis=2)  # (P, T) [m]; feet and hands are also before and behind each other
+    with np.errstate(invalid="ignore"):
+        other_way = (sideways < 0.0).sum(axis=1) > _MOSTLY * np.isfinite(sideways).sum(axis=1)
+        wrong = [pairs[i] for i in np.flatnonzero(other_way & (_median(sideways, 1) < -_APART))]
     if wrong:
         names = [f"{file.names[r]} and {file.names[left]}" for r, left in wrong]
         return [finding("T13", file.path, few(names), severity="warning" if len(wrong) > 2 else None)]
@@ -146,6 +152,26 @@ def _all_sides(file: TrcFile, points: np.ndarray, axis: np.ndarray) -> list[Find
         return []
     message = "every marker of the right lies on the left: names are exchanged, or the recording is mirrored"
     return [finding("T13", file.path, message)]
+
+
+def _exchanged(file: TrcFile, points: np.ndarray) -> list[Finding]:
+    """Two markers of which each goes, within a frame, to where the other was."""
+    if len(points) < 4:
+        return []
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=2)  # (T-1, M)
+    with np.errstate(invalid="ignore"):
+        far = (steps > _LEAST_EXCHANGE) & (steps > 10.0 * _median(steps, 0))
+    found: dict[str, float] = {}
+    for k in np.flatnonzero(far.sum(axis=1) >= 2):
+        moved = np.flatnonzero(far[k])
+        to_others = np.linalg.norm(points[k + 1, moved][:, None] - points[k, moved][None], axis=2)
+        close = to_others < 0.35 * steps[k, moved][:, None]
+        for i, j in np.argwhere(np.triu(close & close.T, 1)):
+            names = f"{file.names[moved[i]]} and {file.names[moved[j]]} are exchanged"
+            found.setdefault(names, float(file.time[k + 1]))
+    if not found:
+        return []
+    return [finding("T14", file.path, few(list(found)), f"{min(found.values()):g} s")]
 
 
 def _jumps(file: TrcFile, points: np.ndarray) -> list[Finding]:
