@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.neurik.evaluate import Answer, Markers, Method, as_trial
 from biopose_sim.neurik.frame import Framer
 from biopose_sim.neurik.skeleton import Pose, Skeleton
+from biopose_sim.osim.parser import read_osim
 from biopose_sim.osim.process import OpenSimError
 from biopose_sim.paths import default_model_path
 from ik_pipeline.engines import make_engine
@@ -65,12 +67,20 @@ def shard_choice(data: ShardData) -> ModelChoice:
         InputError: the model's files are missing.
     """
     about = data.card.content["model"]
-    default = default_model_path()
-    same = default.is_file() and sha256(default) == about["sha256"]
+    same = _moves_alike(data.folder / about["file"], default_model_path())
     markers = None if about["markers_file"] is None else data.folder / about["markers_file"]
     virtual = set(data.card.names["markers"]) <= set(virtual_model().marker_names)
     path = None if same and virtual else data.folder / about["file"]
     return choose_model(virtual=virtual, path=path, markers=markers)
+
+
+def _moves_alike(one: Path, other: Path) -> bool:
+    """Whether two files hold the same bodies, joints, coordinates and markers; muscles may differ."""
+    if not other.is_file():
+        return False
+    if sha256(one) == sha256(other):
+        return True
+    return replace(read_osim(one), path=None, notes=()) == replace(read_osim(other), path=None, notes=())
 
 
 def engine_method(

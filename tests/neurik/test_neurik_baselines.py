@@ -11,10 +11,11 @@ import shard_runs as runs
 
 from biopose_sim.errors import InputError
 from biopose_sim.io import Motion, write_mot
-from biopose_sim.neurik.baselines import engine_method, make_baseline, mean_method
+from biopose_sim.neurik.baselines import engine_method, make_baseline, mean_method, shard_choice
 from biopose_sim.neurik.evaluate import by, evaluate
 from biopose_sim.neurik.other_systems import MotionFiles
 from biopose_sim.osim.process import OpenSimError
+from biopose_sim.paths import default_model_path
 from ik_pipeline.shards import write_shards
 
 
@@ -40,6 +41,18 @@ def test_the_mean_person_is_where_the_markers_are(data, model):
     found = by(evaluate(data, model, mean), "all")["all"]
     assert found.frames == 2 * (70 + 64)
     assert 5.0 < found.mean_angle < 60.0
+
+
+def test_shards_of_the_default_model_without_its_muscles_are_fitted_as_the_default_model(data, tmp_path):
+    text = default_model_path().read_text(encoding="utf-8")
+    start, end = text.index("<ForceSet"), text.index("</ForceSet>") + len("</ForceSet>")
+    model = {**data.card.content["model"], "file": "model.osim"}
+    card = SimpleNamespace(content={"model": model}, names=data.card.names)
+    (tmp_path / "model.osim").write_text(text[:start] + text[end:], encoding="utf-8")
+    assert shard_choice(SimpleNamespace(card=card, folder=tmp_path)).path == default_model_path()
+    (tmp_path / "model.osim").write_text(text.replace("<mass>11.777", "<mass>11.9", 1), encoding="utf-8")
+    (tmp_path / "markers.csv").write_bytes((data.folder / "markers.csv").read_bytes())
+    assert shard_choice(SimpleNamespace(card=card, folder=tmp_path)).path == tmp_path / "model.osim"
 
 
 def test_the_engine_finds_the_motion_from_a_cold_start(data, model):
