@@ -51,6 +51,8 @@ def source_of(folder: Path, trial: str | None = None) -> Source:
         raise InputError(folder, "no such folder", "give the output folder of fit, predict, ik, demo or simulate")
     if not folder.is_dir():
         raise InputError(folder, "is no folder", "for files use --model and --motion")
+    if (folder / SIMULATION).is_file():
+        return _simulated(folder)
     manifest = _read_manifest(folder)
     name = _trial(folder, manifest, trial)
     motion = _one(folder / f"{name}.mot", folder / f"{name}.sto")
@@ -67,6 +69,17 @@ def source_of(folder: Path, trial: str | None = None) -> Source:
         arguments=tuple(str(word) for word in manifest.get("arguments", ())),
         simulation=simulation,
     )
+
+
+def _simulated(folder: Path) -> Source:
+    """The model and the motion that a simulation used, with its forces."""
+    simulation = read_simulation(folder)
+    model, motion = folder / simulation.model, folder / simulation.motion
+    for path in (model, motion):
+        if not path.is_file():
+            raise InputError(path, "is not there", "run 'biopose simulate' again")
+    found = (simulation, folder)
+    return Source(simulation.trial, model, motion, loads=_loads(found), simulation=found)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

@@ -61,6 +61,29 @@ def test_a_result_folder_becomes_a_picture(biopose, result: Path, tmp_path: Path
         assert np.asarray(picture).std() > 5.0
 
 
+def test_a_simulation_shows_its_own_model_motion_and_joint_forces(biopose, result: Path, tmp_path: Path):
+    from biopose_sim.cli.view_sources import source_of
+    from biopose_sim.forces.types import Simulation
+    from biopose_sim.io import Table, write_sto
+
+    shutil.copy(result / "biopose_fullbody_scaled.osim", tmp_path / "model.osim")
+    shutil.copy(result / "walk.mot", tmp_path / "motion.mot")
+    shutil.copy(result / "walk.mot", tmp_path / "zz_grf.mot")
+    names = tuple(f"knee_r_on_tibia_r_in_ground_{c}" for c in ("fx", "fy", "fz", "px", "py", "pz"))
+    rows = np.tile([0.0, -3000.0, 0.0, 0.0, 0.5, 0.0], (2, 1))
+    write_sto(tmp_path / "jr.sto", Table("reactions", np.array([0.0, 0.6]), names, rows))
+    files = {"joint_reaction_ground": "jr.sto"}
+    made = Simulation("walk", "model.osim", "motion.mot", 75.0, 0.0, 0.6, 6.0, "estimated", "motion", files)
+    made.write(tmp_path)
+    assert source_of(tmp_path).motion == tmp_path / "motion.mot"
+    arrows = {}
+    for name, words in {"with": (), "without": ("--hide", "forces")}.items():
+        answer = biopose("view", tmp_path, *words, "--png", tmp_path / f"{name}.png", "--time", "0.3", *SMALL)
+        assert answer.code == 0, answer.err
+        arrows[name] = (tmp_path / f"{name}.png").read_bytes()
+    assert arrows["with"] != arrows["without"]
+
+
 def test_two_results_and_hidden_parts(biopose, result: Path, tmp_path: Path):
     for name, words in {"both": [result, "--overlay"], "bare": ["--hide", "bones"]}.items():
         answer = biopose("view", result, *words, "--png", tmp_path / f"{name}.png", "--frame", "3", *SMALL)

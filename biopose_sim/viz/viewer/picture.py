@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose_sim.viz.raster import Camera, rasterize
+from biopose_sim.viz.raster import Camera, Fragments, empty_fragments, rasterize
 from biopose_sim.viz.viewer import shading
 from biopose_sim.viz.viewer.framing import Framing
 from biopose_sim.viz.viewer.scene import FORCE_COLOURS, MEASURED_MARKER, MODEL_MARKER, SKIN, Figure, Scene
@@ -31,6 +31,20 @@ class Layers:
     skin: bool = True
     forces: bool = True
     labels: bool = True
+
+
+class _Memory(threading.local):
+    """Arrays of each thread's picture, kept from one to the next: to ask for new ones takes as long as to draw."""
+
+    image: NDArray[np.float32]
+    solid: Fragments
+    skin: Fragments
+
+    def fit(self, height: int, width: int) -> None:
+        """Have them in this size."""
+        if getattr(self, "image", np.empty(0)).shape != (height, width, 3):
+            self.image = np.empty((height, width, 3), dtype=np.float32)
+            self.solid, self.skin = empty_fragments(height, width), empty_fragments(height, width)
 
 
 class Painter:
@@ -63,6 +77,7 @@ class Painter:
         self.framing = Framing(scene, view, width, height)
         self._figures = [FigureMeshes(figure) for figure in scene.figures]
         self._skins = threading.Lock()
+        self._memory = _Memory()
 
     def image(self, moment: float) -> NDArray[np.uint8]:
         """Return the picture of a moment of the scene's clock [s], (height, width, 3)."""
@@ -74,16 +89,20 @@ class Painter:
         fine = camera.enlarged(_FINER)
         frames = self.scene.frames(moment)
         solid = merged([part for figure, frame in zip(self._figures, frames) for part in self._solid(figure, frame)])
-        found = rasterize(solid.points, solid.faces, fine)
-        image = np.empty((fine.height, fine.width, 3), dtype=np.float32)
+        memory = self._memory
+        memory.fit(fine.height, fine.width)
+        image = memory.image
+        found = rasterize(solid.points, solid.faces, fine, memory.solid)
         skins = self._seen_skins(frames)
         shadow = shading.cast_shadow(merged([solid, *skins]))
-        shading.background(found, fine, shadow, image, self.framing.centre(moment))
+        shading.background(found, fine, shadow, image, self.framing.centre(moment), _FINER)
         shading.light_up(found, solid, fine, image)
         shading.draw_edges(found, image, 0.35)
         if skins:
             skin = merged(skins)
-            shading.lay_over(rasterize(skin.points, skin.faces, fine), found, skin, fine, image, self._opacity)
+            shading.lay_over(
+                rasterize(skin.points, skin.faces, fine, memory.skin), found, skin, fine, image, self._opacity
+            )
         return shading.shrink(image, _FINER)
 
     def _solid(self, figure: FigureMeshes, frame: int) -> list[shading.Surface]:

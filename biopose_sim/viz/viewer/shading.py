@@ -92,7 +92,9 @@ def lay_over(
     )
 
 
-def background(found: Fragments, camera: Camera, shadow: Shadow, image: NDArray[np.float32], middle: Array) -> None:
+def background(
+    found: Fragments, camera: Camera, shadow: Shadow, image: NDArray[np.float32], middle: Array, times: int
+) -> None:
     """Colour the pixels of ``image`` that see nothing: floor with grid and shadow, sky.
 
     Args:
@@ -101,9 +103,10 @@ def background(found: Fragments, camera: Camera, shadow: Shadow, image: NDArray[
         shadow: on the floor.
         image: (H, W, 3).
         middle: (3,) around which the floor is bright [m].
+        times: squares of so many pixels get one colour; width and height are multiples of it.
     """
     _floor(
-        found.face, *_of_camera(camera), shadow.darkness, np.array(shadow.origin), shadow.cell,
+        times, found.face, *_of_camera(camera), shadow.darkness, np.array(shadow.origin), shadow.cell,
         np.asarray(middle, dtype=float), _SKY, _HORIZON, _FLOOR, image,
     )  # fmt: skip
 
@@ -205,48 +208,62 @@ def _glass(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _floor(face_of, rotation, position, focal, cx, cy, darkness, origin, cell, middle, sky, horizon, floor, image):
-    height, width = face_of.shape
-    rows, columns = darkness.shape
-    for y in range(height):
-        for x in range(width):
-            if face_of[y, x] >= 0:
+def _floor(
+    times, face_of, rotation, position, focal, cx, cy, darkness, origin, cell, middle, sky, horizon, floor, image
+):
+    """One colour for each square of ``times`` pixels: floor and sky have no edges that need more."""
+    own = np.empty(3)
+    middle_of = 0.5 * (times - 1)
+    for y in range(0, face_of.shape[0], times):
+        for x in range(0, face_of.shape[1], times):
+            empty = False
+            for j in range(times):
+                for i in range(times):
+                    empty = empty or face_of[y + j, x + i] < 0
+            if not empty:
                 continue
-            dx, dy, dz = _ray(x, y, rotation, focal, cx, cy)
+            dx, dy, dz = _ray(x + middle_of, y + middle_of, rotation, focal, cx, cy)
             share = min(1.0, max(0.0, 0.5 + 1.6 * dy))
+            clear, light = 0.0, 1.0
+            if dy < -1e-4 and position[1] > 0.0:
+                clear, light = _on_floor(dx, dy, dz, position, times / focal, darkness, origin, cell, middle)
             for k in range(3):
-                image[y, x, k] = horizon[k] + (sky[k] - horizon[k]) * share
-            if dy > -1e-4 or position[1] <= 0.0:
-                continue
-            reach = -position[1] / dy
-            px, pz = position[0] + reach * dx, position[2] + reach * dz
-            away = np.sqrt((px - middle[0]) ** 2 + (pz - middle[2]) ** 2)
-            clear = max(0.0, 1.0 - away / _FADE)
-            clear = clear * clear * (3.0 - 2.0 * clear)
-            if clear <= 0.0:
-                continue
-            pixel = reach / focal
-            line = 0.0
-            for axis in range(2):
-                place, slope = (px, abs(dx)) if axis == 0 else (pz, abs(dz))
-                # How wide a pixel is across the lines: foreshortened where the view runs along the axis.
-                wide = pixel * (1.0 + slope / -dy)
-                off = place / _CELL - np.round(place / _CELL)
-                strong = abs(place / (2.0 * _CELL) - np.round(place / (2.0 * _CELL))) < 0.26
-                half = (0.006 if strong else 0.0035) + 0.25 * wide
-                cover = min(1.0, max(0.0, (half - abs(off) * _CELL) / wide + 0.5)) * min(1.0, 0.5 * _CELL / wide)
-                line = max(line, cover * (0.20 if strong else 0.11))
-            shade = 0.0
-            u, v = (px - origin[0]) / cell, (pz - origin[1]) / cell
-            if u >= 0.0 and v >= 0.0 and u < columns - 1 and v < rows - 1:
-                i, j = int(v), int(u)
-                s, t = v - i, u - j
-                upper = darkness[i, j] * (1.0 - t) + darkness[i, j + 1] * t
-                lower = darkness[i + 1, j] * (1.0 - t) + darkness[i + 1, j + 1] * t
-                shade = 0.50 * (upper * (1.0 - s) + lower * s)
-            for k in range(3):
-                own = floor[k] * (1.0 - line) * (1.0 - shade)
-                image[y, x, k] = image[y, x, k] * (1.0 - clear) + own * clear
+                behind = horizon[k] + (sky[k] - horizon[k]) * share
+                own[k] = behind * (1.0 - clear) + floor[k] * light * clear
+            for j in range(times):
+                for i in range(times):
+                    if face_of[y + j, x + i] < 0:
+                        image[y + j, x + i, 0], image[y + j, x + i, 1], image[y + j, x + i, 2] = own[0], own[1], own[2]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _on_floor(dx, dy, dz, position, pixel_angle, darkness, origin, cell, middle):
+    """How clear the floor is where a ray meets it, and how light: its lines and the shadow are darker."""
+    reach = -position[1] / dy
+    px, pz = position[0] + reach * dx, position[2] + reach * dz
+    away = np.sqrt((px - middle[0]) ** 2 + (pz - middle[2]) ** 2)
+    clear = max(0.0, 1.0 - away / _FADE)
+    if clear <= 0.0:
+        return 0.0, 1.0
+    line, pixel = 0.0, reach * pixel_angle
+    for axis in range(2):
+        place, slope = (px, abs(dx)) if axis == 0 else (pz, abs(dz))
+        # How wide a pixel is across the lines: foreshortened where the view runs along the axis.
+        wide = pixel * (1.0 + slope / -dy)
+        off = place / _CELL - np.floor(place / _CELL + 0.5)
+        strong = abs(place / (2.0 * _CELL) - np.floor(place / (2.0 * _CELL) + 0.5)) < 0.26
+        half = (0.006 if strong else 0.0035) + 0.25 * wide
+        cover = min(1.0, max(0.0, (half - abs(off) * _CELL) / wide + 0.5)) * min(1.0, 0.5 * _CELL / wide)
+        line = max(line, cover * (0.20 if strong else 0.11))
+    shade = 0.0
+    u, v = (px - origin[0]) / cell, (pz - origin[1]) / cell
+    if u >= 0.0 and v >= 0.0 and u < darkness.shape[1] - 1 and v < darkness.shape[0] - 1:
+        i, j = int(v), int(u)
+        s, t = v - i, u - j
+        upper = darkness[i, j] * (1.0 - t) + darkness[i, j + 1] * t
+        lower = darkness[i + 1, j] * (1.0 - t) + darkness[i + 1, j + 1] * t
+        shade = 0.50 * (upper * (1.0 - s) + lower * s)
+    return clear * clear * (3.0 - 2.0 * clear), (1.0 - line) * (1.0 - shade)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
