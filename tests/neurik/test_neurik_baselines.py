@@ -47,11 +47,11 @@ def test_shards_of_the_default_model_without_its_muscles_are_fitted_as_the_defau
     text = default_model_path().read_text(encoding="utf-8")
     start, end = text.index("<ForceSet"), text.index("</ForceSet>") + len("</ForceSet>")
     model = {**data.card.content["model"], "file": "model.osim"}
+    (tmp_path / "markers.csv").write_bytes((data.folder / "markers.csv").read_bytes())
     card = SimpleNamespace(content={"model": model}, names=data.card.names)
     (tmp_path / "model.osim").write_text(text[:start] + text[end:], encoding="utf-8")
     assert shard_choice(SimpleNamespace(card=card, folder=tmp_path)).path == default_model_path()
     (tmp_path / "model.osim").write_text(text.replace("<mass>11.777", "<mass>11.9", 1), encoding="utf-8")
-    (tmp_path / "markers.csv").write_bytes((data.folder / "markers.csv").read_bytes())
     assert shard_choice(SimpleNamespace(card=card, folder=tmp_path)).path == tmp_path / "model.osim"
 
 
