@@ -151,7 +151,20 @@ def _ground_reaction(wishes: Wishes, source: Source, name: str) -> tuple[Path | 
 
         if read_c3d(recording).force_plates:
             return recording, f"{name}: ground reaction from the force plates of {recording.name}"
+    if not _has_feet(source.model):
+        return None, f"{name}: no measured ground reaction, and no feet to estimate one for: none is applied"
     return ESTIMATE, f"{name}: no measured ground reaction: it is estimated from the motion (--grf none for none)"
+
+
+def _has_feet(model: Path) -> bool:
+    """Whether a ground reaction can be estimated; a model that is not there is told of later."""
+    if not model.is_file():
+        return True
+    from biopose_sim.cli.inputs import load_model
+    from biopose_sim.kinematics.soles import has_soles
+
+    ours = load_model(model)
+    return all(has_soles(ours, side) for side in "rl")
 
 
 def illustrated(folder: Path, simulation: Simulation, *, pictures: bool) -> Simulation:
