@@ -125,9 +125,10 @@ def read_simulation(folder: str | Path) -> Simulation:
         raise InputError(path, "is not there", "run 'biopose simulate' first") from None
     except (OSError, ValueError) as error:
         raise InputError(path, f"cannot be read ({error})", "run 'biopose simulate' again") from error
-    known = {name: content[name] for name in Simulation.__dataclass_fields__ if name in content}
+    known: dict[str, Any] = {name: content[name] for name in Simulation.__dataclass_fields__ if name in content}
     try:
-        lists = {name: tuple(known[name]) for name in ("setups", "pictures", "warnings") if name in known}
-        return Simulation(**{**known, **lists})
+        for name in {"setups", "pictures", "warnings"} & set(known):
+            known[name] = tuple(known[name])
+        return Simulation(**known)
     except TypeError as error:
         raise InputError(path, f"is not a simulation ({error})", "run 'biopose simulate' again") from error

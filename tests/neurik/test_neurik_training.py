@@ -146,7 +146,7 @@ def test_training_begins_from_weights_where_layers_are_the_same(undisturbed, sha
     assert Trainer(shards, tmp_path / "same", given).begun == same.begun
     assert Trainer(shards, tmp_path / "same", given, start=weights).begun == same.begun
     elsewhere = save_network(tmp_path / "elsewhere", same.best, {})
-    with pytest.raises(InputError, match="began from weights .*, not from .*elsewhere"):
+    with pytest.raises(InputError, match=r"began from weights .*, not from .*elsewhere"):
         Trainer(shards, tmp_path / "same", given, start=elsewhere)
     wider = replace(given, network=replace(given.network, width=16))
     other = Trainer(shards, tmp_path / "other", wider, start=weights)
