@@ -27,7 +27,8 @@ def work(opensim: Any, job: dict[str, Any]) -> dict[str, Any]:
         return {UNSUITED: terms.unsuited}
     rows = [terms.frame(*frame) for frame in zip(time, q, u, target)]
     names = ("matrix", "demand", "strength", "length", "fibre")
-    np.savez(job["results"], **{name: np.array(values) for name, values in zip(names, zip(*rows))})
+    arrays: dict[str, Any] = {name: np.array(values) for name, values in zip(names, zip(*rows))}
+    np.savez(job["results"], **arrays)
     return {"muscles": [m.getName() for m in terms.muscles], "free": terms.free_names}
 
 
