@@ -59,7 +59,7 @@ def muscles(pipelines: Path, work: Path, span: tuple[float, float]) -> list[Row]
         for said, tables in (("OpenSim, converged to 1e-9", tight), ("OpenSim as shipped, 1e-4", fresh)):
             theirs = _ending(tables, f"{kind}.sto")
             rows.append(_row(f"Gait2392: {key}", said, percent_of_peak(ours, theirs)))
-    # The same setup by OpenSim's own optimizer, which stops where it stops: one range, for each frame starts at the last.
+    # The same setup by OpenSim's own optimizer, in one range: each frame starts where the last one stopped.
     own = replace(
         config_of_setup(folder / STATIC, work / "by_opensim"),
         start=span[0],
