@@ -23,8 +23,12 @@ _PUBLIC = {
     "FitResult": "biopose_sim.ik.fit",
     "fit": "biopose_sim.ik.fit",
     "export_osim": "biopose_sim.osim.writer",
+    "simulate": "biopose_sim.forces.simulate",
+    "SimulationConfig": "biopose_sim.forces.config",
+    "estimate_ground_reaction": "biopose_sim.forces.estimate",
+    "check_files": "biopose_sim.check.together",
 }
-_MODULES = ("bodies", "io", "ik", "kinematics", "neurik", "osim", "viz")
+_MODULES = ("bodies", "check", "forces", "gait", "io", "ik", "kinematics", "neurik", "osim", "viz")
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 

@@ -11,6 +11,13 @@ import biopose_sim as bp
 NAMES = {
     "__version__",
     "bodies",
+    "check",
+    "check_files",
+    "forces",
+    "gait",
+    "estimate_ground_reaction",
+    "simulate",
+    "SimulationConfig",
     "BioposeError",
     "FitConfig",
     "FitResult",
@@ -38,6 +45,9 @@ SIGNATURES = {
     "solve_ik": "model trial config=",
     "fit": "model trials config=",
     "export_osim": "model path *mass= *unlock= *name= *motions=",
+    "simulate": "config *resume= *tell=",
+    "estimate_ground_reaction": "model motion *cutoff_hz= *impact_hz= *mass=",
+    "check_files": "paths tell=",
     "io.read_trc": "path",
     "io.read_c3d": "path *up= *keep_prefix=",
     "io.read_trial": "path",
@@ -49,7 +59,8 @@ SIGNATURES = {
     "bodies.load_all": "path *fps= *frame= *upright=",
     "bodies.tracks": "path",
     "bodies.save_sequence": "sequence path",
-    "viz.write_report": "path *title *model *results *trials= *truth= *scales= *true_scales= *notes= *sections=",
+    "viz.write_report": "path *title *model *results *trials= *truth= *scales= *true_scales= *notes= *sections= "
+    "*subject= *qualities= *simulations= *events= *known=",
 }
 FIELDS = {
     "IKConfig": "weights default_weight coordinate_targets smoothness prior continuity free respect_ranges "
