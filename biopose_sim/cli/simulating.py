@@ -69,10 +69,14 @@ def simulate_trials(wishes: Wishes) -> tuple[Simulation, ...]:
     start = time.perf_counter()
     wishes.check()
     done: list[tuple[Path, Simulation]] = []
+    told: set[str] = set()
     with Progress() as progress:
         for config, said in configurations(wishes):
             if said:
                 progress.tell(said)
+            progress(f"{config.name}: checking the files")
+            for text in faults(config, told):
+                progress.tell(text)
             simulation = simulate(config, resume=wishes.resume, tell=progress)
             if "summary" not in simulation.files or (wishes.pictures and not simulation.pictures):
                 progress(f"{config.name}: summary and pictures")
@@ -81,6 +85,20 @@ def simulate_trials(wishes: Wishes) -> tuple[Simulation, ...]:
     warn_user(f"{simulation.trial}: {text}" for _, simulation in done for text in simulation.warnings)
     _tell(done, time.perf_counter() - start)
     return tuple(simulation for _, simulation in done)
+
+
+def faults(config: SimulationConfig, told: set[str]) -> list[str]:
+    """What ``biopose check`` finds wrong with the files of a simulation, without what was told already."""
+    from biopose_sim.check.together import check_files
+
+    files = [config.model, config.motion]
+    if isinstance(config.grf, Path) and config.grf.suffix.lower() in (".xml", ".mot", ".sto"):
+        files.append(config.grf)
+    found = check_files([path for path in files if path.is_file()]).findings
+    texts = [f"{f.file.name}: {f.code} {f.message}; {f.remedy}" for f in found if f.severity != "note"]
+    new = [text for text in dict.fromkeys(texts) if text not in told]
+    told.update(new)
+    return new
 
 
 def configurations(wishes: Wishes) -> list[tuple[SimulationConfig, str]]:

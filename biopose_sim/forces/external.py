@@ -60,9 +60,26 @@ def apply_loads(config: SimulationConfig, motion: Motion, bodies: list[str], fol
     if isinstance(grf, Path) and not grf.is_file():
         raise InputError(grf, "no such file", "name external loads (.xml), a force table (.mot) or a recording (.c3d)")
     if isinstance(grf, Path) and grf.suffix.lower() == ".xml" and config.grf_filter_hz is None:
-        return _copied(grf, bodies, folder)
+        applied = _copied(grf, bodies, folder)
+        return replace(applied, notes=(*applied.notes, *_looked_at(lambda: _read_loads(grf), config, motion)))
     reaction = _filtered(_reaction(config, motion), config.grf_filter_hz)
-    return _written(reaction, bodies, folder)
+    applied = _written(reaction, bodies, folder)
+    return replace(applied, notes=(*applied.notes, *_looked_at(lambda: reaction, config, motion)))
+
+
+def _looked_at(read: Callable[[], GroundReaction], config: SimulationConfig, motion: Motion) -> tuple[str, ...]:
+    """What is odd about measured forces beside this motion."""
+    from biopose_sim.forces.assignment import misplaced
+    from biopose_sim.forces.coverage import uncovered
+
+    try:
+        reaction = read()
+        if reaction.origin != "measured":
+            return ()
+        model = OsimModel.from_file(config.model)
+        return (*misplaced(reaction, model, motion), *uncovered(reaction, model, motion))
+    except InputError:
+        return ()  # loads that OpenSim takes and this look does not, e.g. on other bodies than feet: not looked at
 
 
 def _reaction(config: SimulationConfig, motion: Motion) -> GroundReaction:
@@ -152,7 +169,6 @@ def _copied(path: Path, bodies: list[str], folder: Path) -> Applied:
             loads.remove(element)
     table = loads.find("datafile")
     named = (table.text or "").strip() if table is not None else ""
-    notes: list[str] = []
     if table is None or not named or named.lower() == "unassigned":
         write_loads(folder / LOADS, root)
         return Applied("measured", str(path), files=(("external_loads", LOADS),))
@@ -165,7 +181,7 @@ def _copied(path: Path, bodies: list[str], folder: Path) -> Applied:
     table.text = GRF
     write_loads(folder / LOADS, root)
     files = (("grf", GRF), ("external_loads", LOADS))
-    return Applied("measured", str(path), float(forces.time[0]), float(forces.time[-1]), files, tuple(notes))
+    return Applied("measured", str(path), float(forces.time[0]), float(forces.time[-1]), files)
 
 
 def _datafile(path: Path, named: str) -> Path:

@@ -33,15 +33,18 @@ class Validation:
         device: where the network is.
 
     Raises:
-        InputError: no shards there, or a validation split without such windows.
+        InputError: no shards there, or a validation split without trials.
     """
 
     def __init__(
         self, folder: Path, skeleton: Skeleton, *, window: int, most: int, size: int, device: torch.device
     ) -> None:
-        self.data = ShardData(folder, "val", window=window, quantities=("markers", "coordinates", "model_markers"))
+        quantities = ("markers", "coordinates", "model_markers")
+        self.data = ShardData(folder, "val", window=window, quantities=quantities)
+        if not len(self.data):  # frames beyond a trial's end are in the window and do not count
+            self.data = ShardData(folder, "val", window=window, pad=True, quantities=quantities)
         if not len(self.data):
-            raise InputError(folder, f"its split 'val' has no window of {window} frames", "give longer trials")
+            raise InputError(folder, "its split 'val' holds no trials", "give shards of more persons")
         self.skeleton, self.framer, self.device = skeleton, Framer(skeleton), device
         card = self.data.card
         about = card.content["model"]

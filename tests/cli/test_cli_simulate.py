@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from biopose_sim.cli.main import run
-from biopose_sim.cli.simulating import Wishes, configurations
+from biopose_sim.cli.simulating import Wishes, configurations, faults
+from biopose_sim.forces.config import SimulationConfig
 from biopose_sim.forces.types import read_simulation
 from biopose_sim.io import Motion, write_mot
 
@@ -77,3 +78,18 @@ def test_without_forces_they_are_estimated_and_it_is_said(tmp_path):
     ((config, text),) = configurations(wishes)
     assert config.grf == "estimate"
     assert "estimated" in text
+
+
+def test_faults_of_the_files_are_told_first_and_once(test_data):
+    subject = test_data / "opencap_lab_subject4"
+    config = SimulationConfig(
+        model=subject / "Models" / "manually_scaled.osim",
+        motion=subject / "IK" / "walking1_manual_scaling_ik.mot",
+        grf=subject / "ID" / "walking1_external_forces.xml",
+        folder=subject,
+    )
+    told: set[str] = set()
+    (text,) = faults(config, told)
+    assert "L14 load ForcePlate2 acts" in text
+    assert "talus_l" in text
+    assert faults(config, told) == []
