@@ -20,6 +20,7 @@ from biopose_sim.errors import InputError
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.paths import default_model_path
 from biopose_sim.viz.bones import place_points, skeleton_bones
+from biopose_sim.viz.raster import vertex_normals
 
 Array = NDArray[np.float64]
 
@@ -83,16 +84,6 @@ def marker_scene(body: str = "anny", *, model_folder: str | Path | None = None) 
     facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-12)
     on_skeleton, bones, names = _skeleton(markers)
     return MarkerScene(body, vertices, faces, normals, markers, on_body, facing, on_skeleton, bones, names)
-
-
-def vertex_normals(vertices: Array, faces: NDArray[np.int64]) -> Array:
-    """Return the unit normals (V, 3) of a mesh, weighted by the area of the triangles around."""
-    corners = vertices[faces]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros_like(vertices)
-    for corner in range(3):
-        np.add.at(normals, faces[:, corner], across)
-    return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12))
 
 
 def _at_rest(body: str, model_folder: str | Path | None) -> tuple[Array, NDArray[np.int64]]:
