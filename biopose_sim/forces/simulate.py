@@ -51,6 +51,7 @@ def simulate(
     if resume and (kept := _kept(config.folder, fingerprint)):
         return kept
     _check_folder(config.folder)
+    made = [folder for folder in config.folder.parents if not folder.exists()]
     try:
         config.folder.parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=f".{config.folder.name}-", dir=config.folder.parent))
@@ -64,6 +65,9 @@ def simulate(
         return simulation
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+        for folder in made:
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
 
 class _Run:

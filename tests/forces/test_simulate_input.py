@@ -108,3 +108,10 @@ def test_a_model_without_muscles_gets_inverse_dynamics(test_data, tmp_path):
     assert done.setups == ("setup_1_inverse_dynamics.xml",)
     assert any("no muscles" in text for text in done.warnings)
     assert any("no ground reaction" in text for text in done.warnings)
+
+
+def test_a_failed_simulation_leaves_no_folder(walking_config, tmp_path):
+    config = replace(walking_config, folder=tmp_path / "results" / "simulation" / "walk", start=90.0, end=91.0)
+    with pytest.raises(InputError, match="ask for other times"):
+        simulate(config)
+    assert list(tmp_path.iterdir()) == []
