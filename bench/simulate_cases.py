@@ -51,14 +51,26 @@ def tightened(setup: Path, criterion: float = 1e-9) -> Path:
     return target
 
 
-def percent_of_peak(ours: Table, theirs: Table, names: list[str] | None = None) -> dict[str, float]:
-    """Largest difference of each column at our times, in percent of its peak in theirs; still columns left out."""
+def percent_of_peak(
+    ours: Table, theirs: Table, names: list[str] | None = None, *, largest: bool = False
+) -> dict[str, float]:
+    """Largest difference of each column at our times, in percent of its peak in theirs; still columns left out.
+
+    Args:
+        ours: judged.
+        theirs: the reference; has our times.
+        names: columns; all that both have by default.
+        largest: in percent of the largest peak of all columns instead.
+    """
     rows = [int(np.argmin(np.abs(theirs.time - t))) for t in ours.time]
     assert np.abs(theirs.time[rows] - ours.time).max() < 1e-6
-    found = {}
+    found, peaks = {}, {}
     for name in names or [n for n in ours.names if n in theirs.names]:
         expected = theirs.column(name)[rows]
         peak = float(np.abs(expected).max())
         if peak > 1e-6:
             found[name] = 100.0 * float(np.abs(ours.column(name) - expected).max()) / peak
+            peaks[name] = peak
+    if largest:
+        return {name: value * peaks[name] / max(peaks.values()) for name, value in found.items()}
     return found
