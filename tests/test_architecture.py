@@ -26,11 +26,12 @@ ROOMS = {
     "gait": {"io", "osim", "kinematics"},
     "check": {"io", "osim", "kinematics"},
     "forces": {"io", "osim", "kinematics", "gait"},
+    "video": {"io", "osim", "kinematics", "ik", "bodies"},
     "viz": {"io", "osim", "kinematics", "ik", "bodies", "gait", "forces"},
     "ik_pipeline": {"io", "osim", "kinematics", "ik", "bodies"},
     "neurik": {"io", "osim", "kinematics", "ik", "ik_pipeline"},
     "cli": {"io", "osim", "kinematics", "ik", "bodies", "synthetic", "viz", "ik_pipeline", "neurik"}
-    | {"gait", "check", "forces"},
+    | {"gait", "check", "forces", "video"},
     "__main__": {"cli"},
     # The public names, each imported when it is first used.
     "biopose_sim": set(),
