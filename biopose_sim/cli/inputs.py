@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,6 +40,44 @@ def load_trials(paths: Sequence[Path]) -> list[Trial]:
             raise InputError(path, problem, "rename one: results are named after their trial")
         seen[path.stem] = path
     return [_named(read_trial(path), path.stem) for path in paths]
+
+
+def in_model_names(trials: Sequence[Trial], model: OsimModel) -> tuple[list[Trial], dict[str, str]]:
+    """Give markers that the model does not know the model's names, where their own are usual ones for the same points.
+
+    The names are those of ``models/markersets/optical.csv``: Plug-in Gait's ``LKNE`` is the model's ``LLFC``.
+
+    Args:
+        trials: recordings of one person.
+        model: that is fitted or posed.
+
+    Returns:
+        The trials, and the model's names by those that the recordings had.
+    """
+    from biopose_sim.bodies.optical_set import read_optical_set
+
+    known, renamed = set(model.marker_names), {}
+    if all(known.issuperset(trial.marker_names) for trial in trials):
+        return list(trials), {}
+    usual, found = read_optical_set("optical"), []
+    for trial in trials:
+        there = set(trial.marker_names)
+        new = {
+            theirs: ours
+            for theirs, ours in usual.meant(trial.marker_names).items()
+            if theirs not in known and ours in known and ours not in there
+        }
+        found.append(trial.rename(new))
+        renamed |= new
+    return found, renamed
+
+
+def told_names(renamed: Mapping[str, str]) -> list[str]:
+    """What is said of markers that were given the model's names."""
+    if not renamed:
+        return []
+    pairs = ", ".join(f"{theirs} as {ours}" for theirs, ours in renamed.items())
+    return [f"markers are taken by their usual names: {pairs}"]
 
 
 def _named(trial: Trial, name: str) -> Trial:

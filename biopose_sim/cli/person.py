@@ -111,10 +111,14 @@ def fit_person(wishes: Wishes) -> Run:
         progress("reading")
         trials = inputs.load_trials(wishes.trials)
         model, model_path = _read_model(wishes)
+        renamed: dict[str, str] = {}
+        if wishes.scale_setup is None and wishes.setup is None:  # setups mean the names of their own
+            trials, renamed = inputs.in_model_names(trials, model)
         config = _configuration(wishes, model, trials)
         progress(f"fitting {len(trials)} trials, {sum(t.n_frames for t in trials)} frames")
         way = _fit if wishes.scale_setup is None else _scale_by_setup
         person = with_range_notices(way(wishes, model, trials, config))
+        person = replace(person, warnings=(*inputs.told_names(renamed), *person.warnings))
         progress("writing")
         sources = [*wishes.trials, *wishes.files, *([] if wishes.scale_setup is None else [wishes.scale_setup])]
         paper = Paper(
@@ -126,6 +130,7 @@ def fit_person(wishes: Wishes) -> Run:
             symmetric=wishes.symmetric,
             model_markers=wishes.model_markers,
             page=Page if wishes.report else None,
+            more={"marker_names": renamed} if renamed else {},
         )
         write_person(folder, person, trials, paper)
     return Run(person, folder.files, time.perf_counter() - start)

@@ -127,6 +127,8 @@ def _markers_of(source: Source, motion: Motion, manifest: Mapping[str, Any]) -> 
     if source.markers is None:
         return None, "the measured markers were not found (neither in the folder nor where they were read from)"
     recorded = read_trial(source.markers)
+    renamed = {a: b for a, b in dict(manifest.get("marker_names", {})).items() if a in recorded.marker_names}
+    recorded = recorded.rename(renamed)
     trial = nearest_frames(replace(recorded, name=motion.name), motion.time)
     if trial is None:
         return None, f"{source.markers.name} has no frames at the times of the motion, so that markers are not compared"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,14 +70,17 @@ def solve_trials(wishes: Wishes) -> tuple[KinematicsResult, ...]:
         model_path = _model_path(wishes, setup)
         model = inputs.load_model(model_path, wishes.markers)
         sources, trials = _read_trials(wishes, setup)
+        renamed: dict[str, str] = {}
+        if setup is None:  # a setup means the names of its own
+            trials, renamed = inputs.in_model_names(trials, model)
         configs = [_configuration(wishes, setup, model, trial) for trial in trials]
         results = []
         for trial, config in zip(trials, configs):
             progress(f"solving {trial.name}, {trial.n_frames} frames")
             results.append(_solve(model, trial, config, wishes.engine))
         progress("writing")
-        _write(folder, target, wishes, model, model_path, sources, trials, configs, results, start)
-    warn_user(outcome.result_warnings(results))
+        _write(folder, target, wishes, model, model_path, sources, trials, configs, results, renamed, start)
+    warn_user([*inputs.told_names(renamed), *outcome.result_warnings(results)])
     outcome.print_summary(results, solver_tells=wishes.engine != "opensim")
     outcome.print_files(folder.files, time.perf_counter() - start)
     return tuple(results)
@@ -134,6 +137,7 @@ def _write(
     trials: Sequence[Trial],
     configs: Sequence[IKConfig],
     results: Sequence[KinematicsResult],
+    renamed: Mapping[str, str],
     start: float,
 ) -> None:
     if target.motion is None:
@@ -154,4 +158,5 @@ def _write(
         configuration={"engine": wishes.engine, "ik": dict(zip((t.name for t in trials), configs))},
         results=results,
         seconds=time.perf_counter() - start,
+        **({"marker_names": renamed} if renamed else {}),
     )

@@ -142,7 +142,11 @@ def assign_to_feet(
     idle = [Load("none", time, *(np.zeros((len(time), 3)) for _ in range(3)))]
     for foot, steps in parts.items():
         names = sorted({step.name for step in steps})
-        notes.append(f"{foot}: {len(steps)} steps on {', '.join(names)}" if steps else f"{foot}: on no plate")
+        notes.append(
+            f"{foot}: {len(steps)} step{'s' if len(steps) > 1 else ''} on {', '.join(names)}"
+            if steps
+            else f"{foot}: on no plate"
+        )
     return tuple(added(foot, steps or idle) for foot, steps in parts.items()), tuple(notes)
 
 
