@@ -56,10 +56,11 @@ def in_model_names(trials: Sequence[Trial], model: OsimModel) -> tuple[list[Tria
     """
     from biopose_sim.bodies.optical_set import read_optical_set
 
-    known, renamed = set(model.marker_names), {}
+    known = set(model.marker_names)
     if all(known.issuperset(trial.marker_names) for trial in trials):
         return list(trials), {}
     usual, found = read_optical_set("optical"), []
+    renamed: dict[str, str] = {}
     for trial in trials:
         there = set(trial.marker_names)
         new = {
