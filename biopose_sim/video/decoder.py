@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.attention import DeformableAttention
+from biopose_sim.video.attention import Cells, DeformableAttention
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class DecoderLayer(nn.Module):
             nn.Linear(width, config.feed_forward), nn.GELU(), nn.Linear(config.feed_forward, width)
         )
 
-    def forward(self, tokens: Tensor, references: Tensor, maps: Sequence[Tensor]) -> Tensor:
-        """Return tokens (B, N, D) after this layer, for their places (B, N, 2) and maps (B, D, H, W)."""
+    def forward(self, tokens: Tensor, references: Tensor, cells: Cells) -> Tensor:
+        """Return tokens (B, N, D) after this layer, for their places (B, N, 2) and the cells of the maps."""
         normed = self.norms[0](tokens)
         tokens = tokens + self.among(normed, normed, normed, need_weights=False)[0]
-        tokens = tokens + self.across(self.norms[1](tokens), references, maps)
+        tokens = tokens + self.across(self.norms[1](tokens), references, cells)
         found: Tensor = tokens + self.forwards(self.norms[2](tokens))
         return found
 
@@ -110,12 +110,12 @@ class MultiQueryDecoder(nn.Module):
             InputError: another number or width of maps, another shape of queries.
         """
         self._check(maps, queries)
-        maps = [one.to(self.positions.dtype) for one in maps]
-        batch = len(maps[0])
+        cells = Cells.of([one.to(self.positions.dtype) for one in maps])
+        batch = len(cells.rows)
         tokens = self.queries(batch) if queries is None else queries
         references = self.references().expand(batch, -1, -1)
         for layer in self.layers:
-            tokens = layer(tokens, references, maps)
+            tokens = layer(tokens, references, cells)
         found: Tensor = self.norm(tokens)
         return found
 

@@ -92,23 +92,24 @@ def pose_scores(
     rules = _protocol(protocol)
     ours = _array("predicted joints", predicted, (None, rules.points, 3))
     theirs = _array("true joints", true, (len(ours), rules.points, 3))
-    known = np.isfinite(theirs).all(axis=2)
+    known: Mask = _known(theirs)
     if confidence is not None:
-        known &= _array("confidence", confidence, known.shape) > 0
+        known = np.asarray(known & (_array("confidence", confidence, known.shape) > 0))
 
     joints, pelvis = list(rules.joints), list(rules.pelvis)
-    rooted = known[:, pelvis].all(axis=1)
+    rooted: Mask = np.asarray(known[:, pelvis].all(axis=1))
     origin, true_origin = (side[:, pelvis].mean(axis=1, keepdims=True) for side in (ours, theirs))
     use = known[:, joints]
     mesh, true_mesh = _meshes(len(ours), predicted_vertices, true_vertices)
-    seen = np.isfinite(true_mesh).all(axis=2) & rooted[:, None]
+    seen = _known(true_mesh) & rooted[:, None]
     mpjpe = _distances((ours - origin)[:, joints], (theirs - true_origin)[:, joints], use & rooted[:, None])
     aligned = procrustes(ours[:, joints], theirs[:, joints], use)
     pa_mpjpe = _distances(aligned, theirs[:, joints], use & (use.sum(axis=1, keepdims=True) >= 3))
     mve = _distances(mesh - origin, true_mesh - true_origin, seen)
-    lost = ~np.isfinite(ours).all(axis=2)
-    failed = (lost[:, joints] & use).any(axis=1) | (lost[:, pelvis].any(axis=1) & rooted)
-    failed |= (~np.isfinite(mesh).all(axis=2) & seen).any(axis=1)
+    lost = ~_known(ours)
+    lost_pelvis = lost[:, pelvis].any(axis=1) & rooted
+    lost_mesh = (~_known(mesh) & seen).any(axis=1)
+    failed = np.asarray((lost[:, joints] & use).any(axis=1) | lost_pelvis | lost_mesh)
     for values in (mpjpe, pa_mpjpe, mve):
         values[failed] = np.nan
     return PoseScores(protocol, mpjpe, pa_mpjpe, mve, failed)
@@ -142,7 +143,7 @@ def procrustes(points: ArrayLike, targets: ArrayLike, use: Mask | None = None) -
     decide = np.ones(ours.shape[:2], dtype=bool) if use is None else np.asarray(use, dtype=bool)
     if decide.shape != ours.shape[:2]:
         raise InputError("use", f"has shape {decide.shape}", f"give {ours.shape[:2]}")
-    both = np.isfinite(ours).all(axis=2) & np.isfinite(theirs).all(axis=2)
+    both = _known(ours) & _known(theirs)
     good = (decide.sum(axis=1) >= 3) & (both | ~decide).all(axis=1)
     # Weights of zero do not silence NaN: what does not decide is taken out.
     weights = (decide & good[:, None])[..., None] / np.maximum(decide.sum(axis=1), 1)[:, None, None]
@@ -187,6 +188,10 @@ def _array(name: str, given: ArrayLike, shape: tuple[int | None, ...]) -> Array:
         raise InputError(name, f"has shape {values.shape}", f"give {_shown(shape)}")
     # Infinities would make warnings of their differences.
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def _known(places: Array) -> Mask:
+    return np.asarray(np.isfinite(places).all(axis=2))
 
 
 def _shown(shape: tuple[int | None, ...]) -> str:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.attention import DeformableAttention
+from biopose_sim.video.attention import Cells, DeformableAttention, gathered
 
 
 def bilinear(values, x, y):
@@ -63,7 +63,7 @@ def case():
 def test_values_and_gradients_are_those_of_the_loops(case):
     layer, (queries, references, *maps) = case
     inputs = [queries, references, *maps, *layer.parameters()]
-    ours, theirs = layer(queries, references, maps), looped(layer, queries, references, maps)
+    ours, theirs = layer(queries, references, Cells.of(maps)), looped(layer, queries, references, maps)
     assert (ours - theirs).abs().max() <= 1e-12
     mask = torch.randn_like(ours)
     pairs = zip(torch.autograd.grad((ours * mask).sum(), inputs), torch.autograd.grad((theirs * mask).sum(), inputs))
@@ -72,11 +72,37 @@ def test_values_and_gradients_are_those_of_the_loops(case):
         assert (found - expected).abs().max() <= 1e-11
 
 
+def test_the_same_as_grid_sample():
+    torch.manual_seed(1)
+    maps = [torch.randn(3, 5, 16 * s, 12 * s, dtype=torch.float64, requires_grad=True) for s in (1, 2, 4)]
+    places = (1.6 * torch.rand(3, 7, 2, 3, 4, 2, dtype=torch.float64) - 0.3).requires_grad_()
+    weights = torch.randn(3, 7, 2, 3, 4, dtype=torch.float64, requires_grad=True)
+    expected = torch.zeros(3, 7, 2, 5, dtype=torch.float64)
+    for level, values in enumerate(maps):
+        grid = (2 * places[:, :, :, level] - 1).flatten(1, 2)
+        seen = torch.nn.functional.grid_sample(values, grid, padding_mode="zeros", align_corners=False)
+        expected = expected + torch.einsum("bdnhp,bnhp->bnhd", seen.unflatten(2, (7, 2)), weights[:, :, :, level])
+    found = gathered(Cells.of(maps), places, weights)
+    assert (found - expected).abs().max() < 1e-12
+    inputs = [places, weights, *maps]
+    ours, theirs = (torch.autograd.grad(values.sin().sum(), inputs) for values in (found, expected))
+    assert max((one - other).abs().max() for one, other in zip(ours, theirs)) < 1e-11
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
+def test_a_place_that_is_no_number_reads_no_wrong_cell(value):
+    places = torch.full((1, 2, 1, 1, 1, 2), 0.5)
+    places[0, 0, 0, 0, 0, 0] = value
+    found = gathered(Cells.of([torch.ones(1, 3, 4, 3)]), places, torch.ones(1, 2, 1, 1, 1))
+    assert torch.isnan(found[0, 0]).all() or not found[0, 0].any()
+    assert torch.equal(found[0, 1], torch.ones(1, 3))
+
+
 def test_beyond_the_map_there_is_nothing():
     layer = DeformableAttention(width=8, heads=8, levels=1, points=4)
     maps = [torch.ones(1, 8, 16, 12)]
     far = torch.tensor([[[5.0, 0.5], [0.5, -4.0], [0.5, 0.5]]])
-    found = layer(torch.randn(1, 3, 8), far, maps)
+    found = layer(torch.randn(1, 3, 8), far, Cells.of(maps))
     assert found[0, :2].abs().max() == 0.0
     assert found[0, 2].abs().max() > 1e-3
 
@@ -95,7 +121,8 @@ def test_a_place_is_the_same_spot_at_all_scales():
             y, x = ((torch.arange(n * scale, dtype=torch.float64) + 0.5) / (n * scale) for n in (16, 12))
             maps.append(torch.stack(torch.meshgrid(x, y, indexing="xy"))[None])
         places = torch.tensor([[[0.3, 0.8], [0.5, 0.1], [0.91, 0.44]]], dtype=torch.float64)
-        assert torch.allclose(layer(torch.zeros(1, 3, 2, dtype=torch.float64), places, maps), places, atol=1e-12)
+        found = layer(torch.zeros(1, 3, 2, dtype=torch.float64), places, Cells.of(maps))
+        assert torch.allclose(found, places, atol=1e-12)
 
 
 def test_heads_start_in_eight_directions():
@@ -111,4 +138,4 @@ def test_wrong_sizes_are_refused():
     with pytest.raises(InputError, match="multiple of heads"):
         DeformableAttention(width=10, heads=3)
     with pytest.raises(InputError, match="1 maps; give 4"):
-        DeformableAttention(width=8)(torch.zeros(1, 1, 8), torch.zeros(1, 1, 2), [torch.zeros(1, 8, 4, 3)])
+        DeformableAttention(width=8)(torch.zeros(1, 1, 8), torch.zeros(1, 1, 2), Cells.of([torch.zeros(1, 8, 4, 3)]))
