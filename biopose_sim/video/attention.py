@@ -51,6 +51,8 @@ def gathered(cells: Cells, places: Tensor, weights: Tensor) -> Tensor:
         (B, N, heads, D).
     """
     batch, count, heads = places.shape[:3]
+    # Half precision cannot count the cells of a large map.
+    places = places.to(torch.promote_types(places.dtype, torch.float32))
     height, width = places.new_tensor(cells.sizes).T[:, :, None]
     columns, column_weights = _neighbours(places[..., 0] * width - 0.5, width[..., None])
     rows, row_weights = _neighbours(places[..., 1] * height - 0.5, height[..., None])

@@ -99,31 +99,36 @@ class MultiQueryDecoder(nn.Module):
         with torch.autocast(self.positions.device.type, enabled=False):
             return torch.sigmoid(self.places(self.positions))
 
-    def forward(self, maps: Sequence[Tensor], queries: Tensor | None = None) -> Tensor:
+    def cells(self, maps: Sequence[Tensor]) -> Cells:
+        """Return what the layers read of ``levels`` maps (B, D, H, W) of the same images; sizes may be any.
+
+        Raises:
+            InputError: another number or width of maps.
+        """
+        levels, width = self.config.levels, self.config.width
+        shapes = [tuple(one.shape) for one in maps]
+        if len(shapes) != levels or any(len(s) != 4 or s[1] != width or s[0] != shapes[0][0] for s in shapes):
+            raise InputError("decoder", f"maps of shapes {shapes}", f"give {levels} maps (B, {width}, H, W)")
+        return Cells.of([one.to(self.positions.dtype) for one in maps])
+
+    def forward(self, maps: Sequence[Tensor] | Cells, queries: Tensor | None = None) -> Tensor:
         """Return output tokens (B, N, D).
 
         Args:
-            maps: ``levels`` maps (B, D, H, W) of any sizes, of the same image.
+            maps: as `cells` takes them, or what it gave, which many passes over the same images may share.
             queries: (B, N, D) instead of `queries`, as when these are refined.
 
         Raises:
             InputError: another number or width of maps, another shape of queries.
         """
-        self._check(maps, queries)
-        cells = Cells.of([one.to(self.positions.dtype) for one in maps])
+        cells = maps if isinstance(maps, Cells) else self.cells(maps)
         batch = len(cells.rows)
+        wanted = (batch, self.config.tokens, self.config.width)
+        if queries is not None and tuple(queries.shape) != wanted:
+            raise InputError("decoder", f"queries of shape {tuple(queries.shape)}", f"give {wanted}")
         tokens = self.queries(batch) if queries is None else queries
         references = self.references().expand(batch, -1, -1)
         for layer in self.layers:
             tokens = layer(tokens, references, cells)
         found: Tensor = self.norm(tokens)
         return found
-
-    def _check(self, maps: Sequence[Tensor], queries: Tensor | None) -> None:
-        levels, tokens, width = self.config.levels, self.config.tokens, self.config.width
-        shapes = [tuple(one.shape) for one in maps]
-        if len(shapes) != levels or any(len(s) != 4 or s[1] != width or s[0] != shapes[0][0] for s in shapes):
-            raise InputError("decoder", f"maps of shapes {shapes}", f"give {levels} maps (B, {width}, H, W)")
-        wanted = (shapes[0][0], tokens, width)
-        if queries is not None and tuple(queries.shape) != wanted:
-            raise InputError("decoder", f"queries of shape {tuple(queries.shape)}", f"give {wanted}")

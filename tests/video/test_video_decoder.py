@@ -70,6 +70,7 @@ def test_given_queries_replace_the_learned_ones():
     start = decoder.queries(2)
     assert torch.equal(start, (decoder.embedding.bias + decoder.positions).expand(2, -1, -1))
     assert torch.equal(decoder(maps, start), decoder(maps))
+    assert torch.equal(decoder(decoder.cells(maps), start), decoder(maps))
     moved = (start + 0.3 * torch.randn_like(start)).detach().requires_grad_()
     found = decoder(maps, moved)
     assert not torch.allclose(found, decoder(maps))
