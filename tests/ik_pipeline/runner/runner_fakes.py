@@ -70,7 +70,7 @@ class TextSource:
         if not words or not words[0].isdigit():
             raise InputError(trial.files[0], "holds no number", "write one")
         if "slow" in words:
-            time.sleep(0.2)
+            time.sleep(0.5)  # so that a test on a busy machine can kill a run before it is done
         points = model().default_coordinates
         markers = model()(points).markers.numpy()[None] + 1e-3 * int(words[0])
         read = Trial.checked(trial.name, np.arange(FRAMES) / 100.0, np.tile(markers, (FRAMES, 1, 1)), names())
