@@ -70,7 +70,9 @@ def repair_swaps(key_points: KeyPoints) -> tuple[KeyPoints, tuple[Repair, ...]]:
 
     The side that most frames agree on is taken for right: a clip exchanged from beginning to end stays so, and so does
     one in which a gap of more than a quarter of a second hides the exchange. Where left and right lie on one another
-    an exchange cannot be seen, and does not matter.
+    an exchange cannot be seen, and does not matter. A detector that changes its mind many times within half a second,
+    in several frames each time (MediaPipe in a turned-away view), leaves no continuity to go by: what follows may come
+    out exchanged. Many short repairs in a row are the sign of it.
     """
     pairs, groups = _pairs(key_points)
     if not len(pairs):
