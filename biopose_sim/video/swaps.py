@@ -46,6 +46,8 @@ _LABELS: dict[str, tuple[str, ...]] = {
 _CHANGE, _CHANGE_WHOLE, _FRAME, _CUT = 8.0, 6.0, 0.02, 10.0
 _NOISE = 2.5  # deviations of noise
 _LONGEST_STEP = 0.25  # s; straight on means nothing across a longer gap
+_SOON, _TRUNK, _APART = 0.25, 0.2, 0.04  # s between changes; s of trunk compared; of the height
+_OPPOSITE = -0.3  # cosine between the two ways; hips and shoulders also tilt
 _SMALLEST_SCALE = 0.01  # of the height of the person: what no detector is better than
 
 
@@ -83,7 +85,10 @@ def repair_swaps(key_points: KeyPoints) -> tuple[KeyPoints, tuple[Repair, ...]]:
         return key_points, ()
     costs = _group_costs(difference[used], key_points.time[used], _height(key_points), groups)
     labels = np.zeros(len(key_points.time), dtype=int)
-    labels[used] = _cheapest_path(costs)
+    trunk = np.isin(groups, [list(_GROUPS).index(g) for g in ("shoulders", "hips")])
+    labels[used] = _settled(
+        _cheapest_path(costs), difference[used][:, trunk], groups[trunk], key_points.time[used], _height(key_points)
+    )
     order = np.tile(np.arange(key_points.points.shape[1]), (len(labels), 1))
     for (left, right), group in zip(pairs, groups, strict=True):
         flipped = _FLIPPED[labels, group]
@@ -194,6 +199,30 @@ def _cheapest_path(costs: Array) -> NDArray[np.intp]:
     labels[-2], labels[-1] = np.unravel_index(best.argmin(), best.shape)
     for t in range(len(costs) - 1, -1, -1):
         labels[t] = back[t, labels[t + 1], labels[t + 2]]
+    return labels
+
+
+def _settled(labels: NDArray[np.intp], trunk: Array, groups: NDArray[np.intp], time: Array, height: float) -> NDArray:
+    """Labels (T,) in which the trunk faces the same way before and after a time of many changes.
+
+    Three or more changes, each soon after the other, leave no continuity over three frames; hips and shoulders
+    (T, P, 2) cannot turn around in so short a time.
+    """
+    labels = labels.copy()
+    changes = np.flatnonzero(np.diff(labels)) + 1
+    for many in np.split(changes, np.flatnonzero(np.diff(time[changes]) > _SOON) + 1):
+        if len(many) < 3:
+            continue
+        sides = np.where(_FLIPPED[labels][:, groups], -1.0, 1.0)[..., None] * trunk
+        first, last = many[0], many[-1]
+        before = sides[(time < time[first]) & (time >= time[first] - _TRUNK)]
+        after = sides[(time >= time[last]) & (time < time[last] + _TRUNK)]
+        ways = [np.median(w[np.isfinite(w).all((1, 2))], axis=0) for w in (before, after)]
+        sizes = [float(np.linalg.norm(w)) for w in ways]
+        if min(sizes) > _APART * height and float(np.vdot(*ways)) < _OPPOSITE * sizes[0] * sizes[1]:
+            end = next((c for c in changes if c > last), len(labels))
+            whole = list(_LABELS).index("whole body")
+            labels[last:end] = {0: whole, whole: 0}.get(int(labels[last]), labels[last])
     return labels
 
 

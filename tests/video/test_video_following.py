@@ -9,7 +9,7 @@ from walking_clips import clip, exchange, height_of, seen_from, two_people, walk
 from biopose_sim.errors import InputError
 from biopose_sim.video.following import drop_uncertain, fill_gaps, follow, people
 from biopose_sim.video.keypoints import LAYOUTS
-from biopose_sim.video.swaps import repair_swaps
+from biopose_sim.video.swaps import _settled, repair_swaps
 
 LEGS, ARMS = ("knee", "ankle", "heel", "toe"), ("elbow", "wrist")
 VIEWS = (0, 45, 90, 180)
@@ -124,3 +124,17 @@ def test_uncertain_points_become_gaps_that_are_filled_only_when_asked(walk):
     assert np.linalg.norm(filled.points[10:14, 9] - clean[10:14, 9], axis=-1).max() < 0.01 * height_of(clean)
     assert (filled.confidence[10:14, 9] == 0.5).all()
     assert (fill_gaps(certain, 3 / 30).seen == certain.seen).all()
+
+
+def test_many_changes_in_a_short_time_do_not_leave_the_trunk_turned_around():
+    # As in the clip of the data, by MediaPipe: the path ends exchanged although the hips face as they did before.
+    time, trunk = np.arange(60) / 60, np.tile([40.0, 5.0], (60, 2, 1))
+    labels = np.zeros(60, dtype=int)
+    labels[[30, 31, 34, 36]] = 1
+    labels[40:] = 1
+    settled = _settled(labels, trunk, np.array([1, 4]), time, 500.0)
+    assert not settled[40:].any()
+    assert np.array_equal(settled[:40], labels[:40])
+    # An exchange that lasts is no such case: the detector's side turned around with it.
+    trunk[40:] *= -1.0
+    assert np.array_equal(_settled(labels, trunk, np.array([1, 4]), time, 500.0), labels)
