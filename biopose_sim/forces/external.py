@@ -78,8 +78,8 @@ def _looked_at(read: Callable[[], GroundReaction], config: SimulationConfig, mot
             return ()
         model = OsimModel.from_file(config.model)
         return (*misplaced(reaction, model, motion), *uncovered(reaction, model, motion))
-    except InputError:
-        return ()  # loads that OpenSim takes and this look does not, e.g. on other bodies than feet: not looked at
+    except InputError as error:  # loads that OpenSim takes and this look does not, e.g. in another body's axes
+        return (f"the forces were not compared with the motion: {error}",)
 
 
 def _reaction(config: SimulationConfig, motion: Motion) -> GroundReaction:
