@@ -26,7 +26,7 @@ ROOMS = {
     "gait": {"io", "osim", "kinematics"},
     "check": {"io", "osim", "kinematics"},
     "forces": {"io", "osim", "kinematics", "gait"},
-    "video": {"io", "osim", "kinematics", "ik", "bodies"},
+    "video": {"io", "osim", "kinematics", "ik", "bodies", "ik_pipeline", "neurik"},
     "viz": {"io", "osim", "kinematics", "ik", "bodies", "gait", "forces"},
     "ik_pipeline": {"io", "osim", "kinematics", "ik", "bodies"},
     "neurik": {"io", "osim", "kinematics", "ik", "ik_pipeline"},

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from biopose_sim.bodies.body import body_for, mesh
+from biopose_sim.bodies.raster import vertex_normals
 from biopose_sim.bodies.types import Array, BodySequence
 from biopose_sim.io import Trial
 from biopose_sim.viz import style
-from biopose_sim.viz.raster import vertex_normals
 
 _SKIN = np.array([0.70, 0.71, 0.74])
 _HIDDEN, _SEEN = "#E8A33D", "#C2185B"

@@ -14,11 +14,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
+from biopose_sim.bodies.raster import vertex_normals
 from biopose_sim.errors import InputError
 from biopose_sim.ik.types import Array
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.viz import style
-from biopose_sim.viz.raster import vertex_normals
 from biopose_sim.viz.skeleton import draw_skeleton, projection
 
 VIEWS = ("side", "front", "back")

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from biopose_sim.bodies.body import TOPOLOGY_OF, Body, body_for
 from biopose_sim.bodies.markers import read_body_markers
+from biopose_sim.bodies.raster import vertex_normals
 from biopose_sim.bodies.types import ANNY_AXES, BodySequence
 from biopose_sim.bodies.virtual import VirtualMarker, read_virtual_markers
 from biopose_sim.errors import InputError
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.paths import default_model_path
 from biopose_sim.viz.bones import place_points, skeleton_bones
-from biopose_sim.viz.raster import vertex_normals
 
 Array = NDArray[np.float64]
 

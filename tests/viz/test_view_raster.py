@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from biopose_sim.viz.raster import Camera, rasterize, vertex_normals
+from biopose_sim.bodies.raster import rasterize, vertex_normals
+from biopose_sim.io.camera import Camera
 from biopose_sim.viz.viewer.shapes import box, ellipsoid, rounded, sphere, tube
 
 WIDTH, HEIGHT = 200, 150
@@ -15,8 +16,7 @@ CAMERA = Camera.look_at([0.4, 1.1, 3.0], [0.0, 1.0, 0.0], WIDTH, HEIGHT, view_an
 def pixel_rays() -> np.ndarray:
     """(H, W, 3) unit directions of the pixels' centres."""
     x, y = np.meshgrid(np.arange(WIDTH) + 0.5, np.arange(HEIGHT) + 0.5)
-    flat = np.stack([(x - CAMERA.centre[0]) / CAMERA.focal, (y - CAMERA.centre[1]) / CAMERA.focal, np.ones_like(x)], -1)
-    rays = flat @ CAMERA.rotation
+    rays = CAMERA.rays(np.stack([x, y], axis=-1)) @ CAMERA.rotation
     return rays / np.linalg.norm(rays, axis=-1, keepdims=True)
 
 

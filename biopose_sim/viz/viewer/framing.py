@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose_sim.errors import InputError, near_matches
-from biopose_sim.viz.raster import Camera
+from biopose_sim.io.camera import Camera
 from biopose_sim.viz.viewer.scene import Figure, Scene
 from biopose_sim.viz.viewer.surfaces import arrow_ends
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose_sim.viz.raster import Camera, Fragments, empty_fragments, rasterize
+from biopose_sim.bodies.raster import Fragments, empty_fragments, rasterize
+from biopose_sim.io.camera import Camera
 from biopose_sim.viz.viewer import shading
 from biopose_sim.viz.viewer.framing import Framing
 from biopose_sim.viz.viewer.scene import FORCE_COLOURS, MEASURED_MARKER, MODEL_MARKER, SKIN, Figure, Scene

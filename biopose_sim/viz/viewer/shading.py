@@ -8,7 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from biopose_sim.viz.raster import Camera, Fragments, fill
+from biopose_sim.bodies.raster import Fragments, fill
+from biopose_sim.io.camera import Camera
 
 Array = NDArray[np.floating]
 
@@ -126,7 +127,8 @@ def _of(surface: Surface) -> tuple[NDArray[np.int32], Array, Array]:
 
 
 def _of_camera(camera: Camera) -> tuple[Array, Array, float, float, float]:
-    return np.ascontiguousarray(camera.rotation), camera.position, camera.focal, *camera.centre
+    # The cameras of the viewer have square pixels.
+    return np.ascontiguousarray(camera.rotation), camera.position, camera.focal[0], *camera.centre
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from biopose_sim.viz.raster import vertex_normals
+from biopose_sim.bodies.raster import vertex_normals
 from biopose_sim.viz.viewer.scene import (
     FORCE_COLOURS,
     MEASURED_MARKER,

@@ -1,4 +1,4 @@
-"""Triangles to pixels without a graphics card or a display: a z-buffer in compiled loops, and a pinhole camera.
+"""Triangles to pixels without a graphics card or a display: a z-buffer in compiled loops.
 
 Nothing here knows of colours: :func:`rasterize` says which triangle each pixel sees, where on it, and how far away.
 Loops release the interpreter, so that threads draw images side by side.
@@ -12,66 +12,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from ..io.camera import Camera
+
 Array = NDArray[np.floating]
 # Triangles that come nearer to the camera than this are left out [m].
 NEAREST = 0.01
 # Pixel centres this far outside of an edge (as a share of the triangle) still belong to it: no cracks between two.
 _EDGE = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class Camera:
-    """A pinhole camera.
-
-    Attributes:
-        rotation: (3, 3) world to camera; the rows point right, down and forward.
-        position: (3,) of the pinhole [m].
-        focal: focal length [pixel].
-        centre: (2,) where the axis meets the image [pixel]; a pixel's own centre lies at half numbers.
-        width: of the image [pixel].
-        height: of the image [pixel].
-    """
-
-    rotation: Array
-    position: Array
-    focal: float
-    centre: tuple[float, float]
-    width: int
-    height: int
-
-    @classmethod
-    def look_at(
-        cls, position: ArrayLike, target: ArrayLike, width: int, height: int, *, view_angle: float = 30.0
-    ) -> Camera:
-        """Return the upright camera (Y up) at ``position`` [m] that has ``target`` [m] in the middle.
-
-        Args:
-            position: (3,), not straight above or below the target.
-            target: (3,).
-            width: of the image [pixel].
-            height: of the image [pixel].
-            view_angle: between the upper and the lower border [degrees].
-        """
-        eye, aim = np.asarray(position, dtype=float), np.asarray(target, dtype=float)
-        forward = (aim - eye) / np.linalg.norm(aim - eye)
-        right = np.cross(forward, [0.0, 1.0, 0.0])
-        right /= np.linalg.norm(right)
-        rotation = np.stack([right, np.cross(forward, right), forward])
-        focal = 0.5 * height / np.tan(0.5 * np.radians(view_angle))
-        return cls(rotation, eye, float(focal), (0.5 * width, 0.5 * height), width, height)
-
-    def project(self, points: ArrayLike) -> Array:
-        """Return points (..., 3) of the world [m] as (..., 3): across and down [pixel], and forward [m]."""
-        seen = (np.asarray(points, dtype=float) - self.position) @ self.rotation.T
-        with np.errstate(divide="ignore", invalid="ignore"):
-            flat = self.focal * seen[..., :2] / seen[..., 2:] + self.centre
-        return np.concatenate([flat, seen[..., 2:]], axis=-1)
-
-    def enlarged(self, times: int) -> Camera:
-        """Return the same view with so many times the pixels each way."""
-        across, down = self.centre
-        size = (self.width * times, self.height * times)
-        return Camera(self.rotation, self.position, self.focal * times, (across * times, down * times), *size)
 
 
 @dataclass(frozen=True, eq=False)
