@@ -18,9 +18,10 @@ from biopose_sim.cli.console import Progress, warn_user
 from biopose_sim.cli.view_sources import Source, source_of
 from biopose_sim.errors import InputError
 from biopose_sim.io import Motion, Trial, read_mot, read_trial
+from biopose_sim.viz.pixels import write_png
 from biopose_sim.viz.viewer.forces import check_overlap, ground_forces, joint_forces
 from biopose_sim.viz.viewer.geometry import geometry_folders, read_geometry
-from biopose_sim.viz.viewer.picture import Layers, Painter, write_png
+from biopose_sim.viz.viewer.picture import Layers, Painter
 from biopose_sim.viz.viewer.scene import Figure, Forces, Scene, Skin, make_figure, make_scene
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ import pytest
 
 from biopose_sim.errors import InputError
 from biopose_sim.io import Motion
+from biopose_sim.viz.pixels import write_png
 from biopose_sim.viz.viewer.film import film_moments, write_film
 from biopose_sim.viz.viewer.geometry import Geometry
-from biopose_sim.viz.viewer.picture import Layers, Painter, write_png
+from biopose_sim.viz.viewer.picture import Layers, Painter
 from biopose_sim.viz.viewer.scene import Forces, Skin, make_figure, make_scene
 from biopose_sim.viz.viewer.shapes import sphere
 

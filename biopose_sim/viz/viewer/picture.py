@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 
 from biopose_sim.bodies.raster import Fragments, empty_fragments, rasterize
 from biopose_sim.io.camera import Camera
+from biopose_sim.viz.pixels import font
 from biopose_sim.viz.viewer import shading
 from biopose_sim.viz.viewer.framing import Framing
 from biopose_sim.viz.viewer.scene import FORCE_COLOURS, MEASURED_MARKER, MODEL_MARKER, SKIN, Figure, Scene
@@ -125,7 +124,7 @@ class Painter:
         picture = Image.fromarray(pixels)
         draw = ImageDraw.Draw(picture)
         size = max(11, round(self.height / 42))
-        large, small = _font(size), _font(round(0.86 * size))
+        large, small = font(size), font(round(0.86 * size))
         edge = round(0.9 * size)
         draw.text((self.width - edge, edge), f"{moment:.2f} s", fill=_INK, font=large, anchor="ra")
         self._draw_names(draw, moment, camera, large)
@@ -136,18 +135,22 @@ class Painter:
             y += 1.45 * size
         return np.asarray(picture)
 
-    def _draw_names(self, draw: Any, moment: float, camera: Camera, font: Any) -> None:
+    def _draw_names(self, draw: Any, moment: float, camera: Camera, letters: Any) -> None:
         for figure, frame in zip(self.scene.figures, self.scene.frames(moment)):
             if len(self.scene.figures) == 1:
                 draw.text(
-                    (self.width / 2, self.height - 0.9 * font.size), figure.name, fill=_PALE, font=font, anchor="mb"
+                    (self.width / 2, self.height - 0.9 * letters.size),
+                    figure.name,
+                    fill=_PALE,
+                    font=letters,
+                    anchor="mb",
                 )
                 return
             place = figure.transforms[frame, :, :3, 3].mean(axis=0) + figure.offset
             x, y, depth = camera.project([place[0], 0.0, place[2]])
             if depth > 0.0 and not np.allclose(self.scene.figures[-1].offset, 0.0):
-                y = min(y + 1.6 * font.size, self.height - 1.2 * font.size)
-                draw.text((x, y), figure.name, fill=_INK, font=font, anchor="mt")
+                y = min(y + 1.6 * letters.size, self.height - 1.2 * letters.size)
+                draw.text((x, y), figure.name, fill=_INK, font=letters, anchor="mt")
 
 
 def legend(figures: tuple[Figure, ...], layers: Layers) -> list[tuple[str, tuple[int, int, int], str]]:
@@ -188,29 +191,3 @@ def _draw_sign(draw: Any, x: float, y: float, size: float, colour: tuple[int, in
         draw.polygon(tip, fill=colour)
     else:
         draw.rounded_rectangle((x, y + 0.1 * size, x + 1.2 * size, y + 0.9 * size), radius=0.2 * size, fill=colour)
-
-
-@lru_cache(maxsize=8)
-def _font(size: int) -> Any:
-    """The font that comes with matplotlib: the same labels everywhere."""
-    import matplotlib
-    from PIL import ImageFont
-
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size)
-
-
-def write_png(path: str | Path, pixels: NDArray[np.uint8]) -> Path:
-    """Write a picture (H, W, 3) in one step.
-
-    Raises:
-        InputError: the folder is missing or cannot be written to.
-    """
-    from io import BytesIO
-
-    from PIL import Image
-
-    from biopose_sim.io import atomic_write
-
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, format="png", optimize=True)
-    return atomic_write(path, buffer.getvalue())
