@@ -39,6 +39,8 @@ PROTOCOLS = {
     "h36m": _COMMON14,
     # The 24 joints of SMPL, regressed from the mesh; 1 and 2 are the hips.
     "emdb": Protocol(24, tuple(range(24)), (1, 2)),
+    # Ours, on synthetic people: of the 23 common key points the nose, shoulders, elbows, wrists, hips, knees and ankles.
+    "synthetic": Protocol(23, (0, *range(5, 17)), (11, 12)),
 }
 
 
@@ -79,8 +81,8 @@ def pose_scores(
     """Compare predicted with true bodies by the rules of a benchmark.
 
     Args:
-        protocol: ``"3dpw"``, ``"h36m"`` or ``"emdb"``.
-        predicted: joints (T, J, 3) [m] in the camera's frame; J is 44 (3dpw, h36m) or 24 (emdb).
+        protocol: ``"3dpw"``, ``"h36m"``, ``"emdb"`` or ``"synthetic"``.
+        predicted: joints (T, J, 3) [m] in the camera's frame; J is 44 (3dpw, h36m), 24 (emdb) or 23 (synthetic).
         true: the same; a joint with NaN is not counted.
         confidence: (T, J) of the true joints; those without one (0, less or NaN) are not counted, all others alike.
         predicted_vertices: (T, V, 3) [m] in the frame of the predicted joints.
