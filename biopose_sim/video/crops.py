@@ -1,0 +1,109 @@
+"""People cut out of frames: boxes, square crops of 256 pixels, and pixels of the one in the other.
+
+A box is the middle (across, down) and the side of a square of the frame [pixel]; frames count pixels from their upper
+left corner, the middle of the first at (0.5, 0.5). What lies outside of a frame is black.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .encoder import IMAGE_MEAN, IMAGE_STD
+from .keypoints import Array, KeyPoints
+from .weak_camera import SIDE
+
+PADDING = 1.2
+"""A box is so many times the larger side of what was seen of the person, as HMR2.0's."""
+# The encoder sees only the middle 192 of 256 columns, so that a box is not made for the width alone.
+_ASPECT = 192 / 256
+# Key points below this confidence do not make a box, nor do fewer than these.
+_CONFIDENCE, _FEWEST = 0.2, 4
+
+
+def boxes_of(key_points: KeyPoints, padding: float = PADDING) -> Array:
+    """Return the box of the person in each frame, (T, 3): middle across and down, side [pixel]; NaN where not seen.
+
+    The box of the points, brought to the shape 3:4 that the encoder sees, times ``padding``.
+    """
+    points = np.where(key_points.confidence[..., None] >= _CONFIDENCE, key_points.points, np.nan)
+    known = np.isfinite(points).all(-1).sum(axis=1) >= _FEWEST
+    boxes = np.full((len(points), 3), np.nan)
+    low, high = np.nanmin(points[known], axis=1), np.nanmax(points[known], axis=1)
+    boxes[known, :2] = 0.5 * (low + high)
+    boxes[known, 2] = padding * np.maximum(high[:, 1] - low[:, 1], (high[:, 0] - low[:, 0]) / _ASPECT)
+    return boxes
+
+
+def boxes_of_corners(corners: Array, padding: float = 1.0) -> Array:
+    """Return boxes (T, 3) of a detector's (T, 4): left, top, right, bottom [pixel]."""
+    size = corners[:, 2:] - corners[:, :2]
+    side = padding * np.maximum(size[:, 1], size[:, 0] / _ASPECT)
+    return np.column_stack([0.5 * (corners[:, :2] + corners[:, 2:]), side])
+
+
+def cut_out(frame: NDArray[np.uint8] | Tensor, boxes: Tensor) -> Tensor:
+    """Cut people out of a frame.
+
+    Each pixel of a crop is the mean of the part of the frame that it covers, so that nothing flickers where the person
+    is larger than the crop; where the person is smaller, pixels are interpolated.
+
+    Args:
+        frame: (H, W, 3) uint8, red, green, blue.
+        boxes: (B, 3).
+
+    Returns:
+        (B, 3, 256, 256) uint8.
+    """
+    picture = torch.as_tensor(frame)
+    boxes = boxes.to(picture.device, torch.float32)
+    pixels = picture.permute(2, 0, 1)[None].float()
+    return torch.cat([_one(pixels, *box.tolist()) for box in boxes]).round().clamp(0, 255).to(torch.uint8)
+
+
+def _one(pixels: Tensor, across: float, down: float, side: float) -> Tensor:
+    """(1, 3, 256, 256) of the picture (1, 3, H, W), in two steps: the part around the box, then its samples."""
+    height, width = pixels.shape[-2:]
+    margin = 2 + int(side / SIDE)
+    left, top = int(np.floor(across - side / 2)) - margin, int(np.floor(down - side / 2)) - margin
+    right, bottom = int(np.ceil(across + side / 2)) + margin, int(np.ceil(down + side / 2)) + margin
+    part = pixels[..., max(top, 0) : max(min(bottom, height), 0), max(left, 0) : max(min(right, width), 0)]
+    if 0 in part.shape:
+        return pixels.new_zeros(1, 3, SIDE, SIDE)
+    rows = _samples(down - side / 2 - max(top, 0), side, part.shape[-2], pixels)
+    columns = _samples(across - side / 2 - max(left, 0), side, part.shape[-1], pixels)
+    return rows @ part @ columns.T
+
+
+def _samples(start: float, side: float, count: int, like: Tensor) -> Tensor:
+    """(256, count) share of each pixel in each sample: triangles over two samples, or two pixels if larger.
+
+    Pixels outside of the picture count as black: the shares of a sample beyond the border sum to less than 1.
+    """
+    reach = max(side / SIDE, 1.0)
+    middles = start + side / SIDE * (torch.arange(SIDE, device=like.device, dtype=torch.float64)[:, None] + 0.5)
+    # Pixels around each sample, in the picture or not: their shares sum to 1.
+    near = middles.floor() + 0.5 + torch.arange(-int(reach) - 1, int(reach) + 2, device=like.device)
+    total = (1.0 - (near - middles).abs() / reach).clamp_min(0.0).sum(dim=1, keepdim=True)
+    apart = (torch.arange(count, device=like.device) + 0.5 - middles).abs()
+    return ((1.0 - apart / reach).clamp_min(0.0) / total).to(like.dtype)
+
+
+def to_crop(pixels: Array, boxes: Array) -> Array:
+    """Return pixels of frames (B, K, 2) as pixels of the crops of boxes (B, 3)."""
+    found: Array = (pixels - boxes[:, None, :2]) * (SIDE / boxes[:, None, 2:]) + 0.5 * SIDE
+    return found
+
+
+def to_frame(pixels: Array, boxes: Array) -> Array:
+    """Return pixels of crops (B, K, 2) as pixels of the frames; the inverse of `to_crop`."""
+    found: Array = (pixels - 0.5 * SIDE) * (boxes[:, None, 2:] / SIDE) + boxes[:, None, :2]
+    return found
+
+
+def normalised(images: Tensor) -> Tensor:
+    """Return images (B, 3, H, W) of 0 to 255 as the encoder takes them, float32."""
+    mean, std = (images.new_tensor(values, dtype=torch.float32)[:, None, None] for values in (IMAGE_MEAN, IMAGE_STD))
+    return (images.float() / 255.0 - mean) / std
