@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from biopose_sim.io import atomic_write
@@ -31,13 +32,38 @@ def font(size: int, *, bold: bool = False) -> Any:
 
 
 def resized(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Return a picture in another size; each pixel of a smaller one is a mean over the area that it covers."""
+    """Return a picture in another size; each pixel of a smaller one is the mean over the area that it covers."""
     if pixels.shape[:2] == (height, width):
         return pixels
+    if width <= pixels.shape[1] and height <= pixels.shape[0]:
+        return np.asarray(_shrunk(np.ascontiguousarray(pixels), width, height))
     from PIL import Image
 
-    method = Image.Resampling.BOX if width < pixels.shape[1] else Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(pixels).resize((width, height), method))
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _shrunk(pixels, width, height):
+    rows, columns = pixels.shape[0], pixels.shape[1]
+    down, across = rows / height, columns / width
+    line = np.empty((columns, 3), dtype=np.float32)
+    out = np.empty((height, width, 3), dtype=np.uint8)
+    for y in range(height):
+        line[:] = 0.0
+        for j in range(int(y * down), min(rows, int(np.ceil((y + 1) * down)))):
+            share = np.float32((min(j + 1.0, (y + 1) * down) - max(float(j), y * down)) / down)
+            for i in range(columns):
+                for k in range(3):
+                    line[i, k] += share * pixels[j, i, k]
+        for x in range(width):
+            red, green, blue = np.float32(0.5), np.float32(0.5), np.float32(0.5)
+            for i in range(int(x * across), min(columns, int(np.ceil((x + 1) * across)))):
+                share = np.float32((min(i + 1.0, (x + 1) * across) - max(float(i), x * across)) / across)
+                red += share * line[i, 0]
+                green += share * line[i, 1]
+                blue += share * line[i, 2]
+            out[y, x, 0], out[y, x, 1], out[y, x, 2] = np.uint8(red), np.uint8(green), np.uint8(blue)
+    return out
 
 
 def to_png(pixels: Pixels) -> bytes:
@@ -45,7 +71,7 @@ def to_png(pixels: Pixels) -> bytes:
     from PIL import Image
 
     buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, format="png", optimize=True)
+    Image.fromarray(pixels).save(buffer, format="png")
     return buffer.getvalue()
 
 

@@ -6,22 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biopose_sim.errors import InputError
-from biopose_sim.io import atomic_path
+from biopose_sim.viz.film import write_pictures
 from biopose_sim.viz.viewer.picture import Painter
-
-EXTRA = 'install the viewer: pip install "biopose-sim[viewer]"'
-# Each with its options; the first that the installed encoder library has is taken.
-_CODECS: tuple[tuple[str, dict[str, str]], ...] = (
-    ("libx264", {"crf": "18", "preset": "medium"}),
-    ("libopenh264", {}),
-    ("mpeg4", {"qscale": "3"}),
-)
 
 
 def film_moments(
@@ -73,35 +64,8 @@ def write_film(
     Raises:
         InputError: no encoder is installed, sizes that are odd, or a path that cannot be written.
     """
-    try:
-        import av
-    except ImportError:
-        raise InputError(path, "films need the package 'av'", EXTRA) from None
-    if painter.width % 2 or painter.height % 2:
-        raise InputError(path, f"a film of {painter.width}x{painter.height} pixels", "both must be even")
-    with atomic_path(path) as temporary:
-        try:
-            with av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as container:
-                stream = _stream(container, rate, painter)
-                for done, pixels in enumerate(_drawn(painter, moments, threads), start=1):
-                    container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-                    if tell is not None:
-                        tell(done)
-                container.mux(stream.encode(None))
-        except (av.FFmpegError, OSError) as error:
-            raise InputError(path, f"cannot be written ({error})", "choose another place") from error
-    return Path(path)
-
-
-def _stream(container: Any, rate: float, painter: Painter) -> Any:
-    from fractions import Fraction
-
-    import av
-
-    name, options = next((name, options) for name, options in _CODECS if name in av.codecs_available)
-    stream = container.add_stream(name, rate=Fraction(rate).limit_denominator(1001), options=dict(options))
-    stream.width, stream.height, stream.pix_fmt = painter.width, painter.height, "yuv420p"
-    return stream
+    drawn = ((k / rate, pixels) for k, pixels in enumerate(_drawn(painter, moments, threads)))
+    return write_pictures(path, drawn, rate=rate, tell=tell)
 
 
 def _drawn(painter: Painter, moments: list[float], threads: int) -> Iterator[NDArray[np.uint8]]:

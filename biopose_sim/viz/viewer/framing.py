@@ -95,7 +95,7 @@ def _centres(scene: Scene) -> Array:
 def _relative_points(scene: Scene, centres: Array) -> Array:
     """(N, 3) joints, bones, markers and ends of arrows over the recording, about the moving centre [m]."""
     found = []
-    corners = [_corners(figure) for figure in scene.figures]
+    corners = [solid_corners(figure) for figure in scene.figures]
     for k in np.unique(np.linspace(0, len(scene.time) - 1, _SAMPLES).round().astype(int)):
         middle = np.array([centres[k, 0], 0.0, centres[k, 1]])
         for figure, boxes, frame in zip(scene.figures, corners, scene.frames(float(scene.time[k]))):
@@ -113,8 +113,8 @@ def _relative_points(scene: Scene, centres: Array) -> Array:
     return np.concatenate(found)
 
 
-def _corners(figure: Figure) -> list[tuple[int, Array]]:
-    """The body of each bone and the corners (8, 3) of the box around it, in the body's axes [m]."""
+def solid_corners(figure: Figure) -> list[tuple[int, Array]]:
+    """Return the body of each bone and the corners (8, 3) of the box around it, in the body's axes [m]."""
     sides = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
     return [
         (solid.body, np.where(sides, solid.vertices.max(axis=0), solid.vertices.min(axis=0)))

@@ -122,6 +122,21 @@ def shrink(image: NDArray[np.float32], times: int) -> NDArray[np.uint8]:
     return np.asarray(_shrink(image, times))
 
 
+def lay_on(
+    found: Fragments, image: NDArray[np.float32], picture: NDArray[np.uint8], times: int, opacity: float
+) -> None:
+    """Lay the pixels of ``image`` that see something over a smaller picture of bytes.
+
+    Args:
+        found: what is seen.
+        image: (H, W, 3), lit.
+        picture: (H / times, W / times, 3), changed.
+        times: pixels of the image each way per pixel of the picture.
+        opacity: of what is seen, 0 to 1.
+    """
+    _lay_on(found.face, image, picture, times, opacity)
+
+
 def _of(surface: Surface) -> tuple[NDArray[np.int32], Array, Array]:
     return surface.faces, np.ascontiguousarray(surface.normals), surface.colours
 
@@ -298,3 +313,21 @@ def _shrink(image, times):
                         total += image[y * times + j, x * times + i, k]
                 out[y, x, k] = np.uint8(min(255.0, total * share + 0.5))
     return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _lay_on(face_of, image, picture, times, opacity):
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            seen, red, green, blue = 0, 0.0, 0.0, 0.0
+            for j in range(y * times, (y + 1) * times):
+                for i in range(x * times, (x + 1) * times):
+                    if face_of[j, i] >= 0:
+                        seen += 1
+                        red, green, blue = red + image[j, i, 0], green + image[j, i, 1], blue + image[j, i, 2]
+            if seen == 0:
+                continue
+            share = opacity * seen / (times * times)
+            for k, total in enumerate((red, green, blue)):
+                mixed = (1.0 - share) * picture[y, x, k] + share * 255.0 * total / seen
+                picture[y, x, k] = np.uint8(min(255.0, mixed + 0.5))
