@@ -107,14 +107,16 @@ def load_encoder(path: str | Path, heads: int | None = None) -> tuple[VisionTran
     Raises:
         InputError: not a file that can be read safely, no encoder in it, or one of another architecture.
     """
-    return _build(read_checkpoint(path), heads)
+    return encoder_of(read_checkpoint(path), heads)
 
 
-def _build(checkpoint: Checkpoint, heads: int | None) -> tuple[VisionTransformer, EncoderReport]:
+def encoder_of(checkpoint: Checkpoint, heads: int | None = None) -> tuple[VisionTransformer, EncoderReport]:
+    """Return the encoder of a checkpoint that is read already; see `load_encoder`."""
     state, naming, unused = _encoder_state(checkpoint)
     config, heads_from = _config(checkpoint, state, heads)
     encoder = make_encoder(config, "meta")
-    _compare(checkpoint.path, state, encoder.state_dict(), config)
+    title = f"encoder {config.name} of HMR2.0 and ViTPose"
+    compare_tensors(checkpoint.path, state, encoder.state_dict(), title)
     encoder.load_state_dict({name: value.float().contiguous() for name, value in state.items()}, assign=True)
     parameters = sum(value.numel() for value in state.values())
     report = EncoderReport(checkpoint.path, naming, config, len(state), parameters, unused, heads_from)
@@ -139,7 +141,7 @@ def convert(path: str | Path, target: str | Path, heads: int | None = None) -> E
     if goal.suffix != SAFE:
         raise InputError(goal, "is not the name of a safetensors file", f"end it in {SAFE}")
     checkpoint = read_checkpoint(path)
-    _, report = _build(checkpoint, heads)
+    _, report = encoder_of(checkpoint, heads)
     # Cloned: safetensors refuses tensors that share memory.
     tensors = {name: value.clone(memory_format=torch.contiguous_format) for name, value in checkpoint.tensors.items()}
     with atomic_path(goal) as temporary:
@@ -308,8 +310,18 @@ def _config(checkpoint: Checkpoint, state: Mapping[str, Tensor], heads: int | No
     return replace(preset, heads=count), source
 
 
-def _compare(source: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], config: EncoderConfig) -> None:
-    """Say what differs, if anything does."""
+def compare_tensors(source: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], title: str) -> None:
+    """Check that a file's tensors are those of a network, by name and shape.
+
+    Args:
+        source: the file.
+        found: its tensors.
+        wanted: those of the network.
+        title: what the network is, for the message.
+
+    Raises:
+        InputError: they are not; says what is missing, what is too much and which shapes differ.
+    """
     differences = []
     for what, names in (("lacks", wanted.keys() - found.keys()), ("has besides", found.keys() - wanted.keys())):
         if names:
@@ -323,7 +335,4 @@ def _compare(source: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Ten
     more = f" and {len(shapes) - _SHOWN} more" if len(shapes) > _SHOWN else ""
     differences += [", ".join(shapes[:_SHOWN]) + more] if shapes else []
     if differences:
-        problem = (
-            f"is of another architecture than encoder {config.name} of HMR2.0 and ViTPose: {'; '.join(differences)}"
-        )
-        raise InputError(source, problem)
+        raise InputError(source, f"is of another architecture than {title}: {'; '.join(differences)}")
