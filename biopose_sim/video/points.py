@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ from numpy.typing import NDArray
 from ..errors import InputError, near_matches
 from ..paths import markerset_path
 from .keypoints import COMMON, Array
+
+if TYPE_CHECKING:
+    from ..kinematics.model import OsimModel
 
 COLUMNS = ("name", "segment", "mix", "offset_sd")
 
@@ -89,6 +93,32 @@ def body_points(path: Path | None = None) -> BodyPoints:
     except ValueError as error:
         raise InputError(file, f"offset_sd: {error}", "give metres") from error
     return BodyPoints(COMMON, tuple(rows[name][1]["segment"] for name in COMMON), mixes, sd, file)
+
+
+def with_key_points(model: OsimModel) -> OsimModel:
+    """Return a model with the key points as further markers, fixed in their segments.
+
+    Args:
+        model: with the virtual markers; each key point lies at its mix of them in the default pose.
+
+    Raises:
+        InputError: the model lacks a marker of a mix, or a segment.
+    """
+    from ..osim.markerset import with_markers
+    from ..osim.schema import Frame, Marker
+
+    points = body_points()
+    found = model(model.default_coordinates.detach())
+    places = points.matrix(model.marker_names) @ found.markers.detach().numpy()
+    transforms = found.transforms.detach().numpy()
+    markers = []
+    for name, segment, place in zip(points.names, points.segments, places, strict=True):
+        if segment not in model.body_names:
+            raise InputError(model.name, f"has no segment '{segment}' for '{name}'", "take the default model")
+        body = transforms[model.body_names.index(segment)]
+        x, y, z = (float(v) for v in body[:3, :3].T @ (place - body[:3, 3]))
+        markers.append(Marker(name, Frame(segment), (x, y, z), False))
+    return with_markers(model, markers)
 
 
 def _mix(file: Path, line: int, row: dict[str, str]) -> tuple[tuple[str, float], ...]:

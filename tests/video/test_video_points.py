@@ -7,7 +7,7 @@ import pytest
 
 from biopose_sim.errors import InputError
 from biopose_sim.video.keypoints import COMMON
-from biopose_sim.video.points import body_points
+from biopose_sim.video.points import body_points, with_key_points
 from ik_pipeline.virtual_fit import virtual_model
 
 
@@ -34,3 +34,16 @@ def test_a_mix_needs_its_markers(tmp_path):
     (tmp_path / "wrong.csv").write_text(table)
     with pytest.raises(InputError, match="line 2: the shares of 'nose' sum to 0.805"):
         body_points(tmp_path / "wrong.csv")
+
+
+def test_a_model_of_any_size_carries_them():
+    model = virtual_model()
+    scales = np.ones((len(model.body_names), 3))
+    scales[model.body_names.index("head")] = [1.2, 0.9, 1.1]
+    scales[model.body_names.index("femur_l")] = [1.0, 1.1, 1.0]
+    scaled = model.scale(scales)
+    q = scaled.default_coordinates.detach()
+    markers = with_key_points(scaled)(q).markers.detach().numpy()
+    np.testing.assert_allclose(
+        markers[-len(COMMON) :], body_points().matrix(model.marker_names) @ markers[:142], atol=1e-9
+    )

@@ -1,0 +1,272 @@
+"""The work of ``biopose video``: see, estimate, refine, write, tell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from biopose_sim.bodies.upright import up_from_angles
+from biopose_sim.cli import outcome
+from biopose_sim.cli.bodies import parse_upright
+from biopose_sim.cli.console import Progress, print_table, warn_user
+from biopose_sim.cli.folder import ResultFolder
+from biopose_sim.cli.video_sources import Asked, Sight, read_sights
+from biopose_sim.errors import InputError
+from biopose_sim.io.camera import Camera
+from biopose_sim.video.keypoints import Array
+from biopose_sim.video.types import Estimate, View
+
+if TYPE_CHECKING:
+    from biopose_sim.video.refine_joint import Refined
+
+AUTO, KEY_POINTS, NETWORK, MESHES = "auto", "keypoints", "mqhmr", "hmr-file"
+JOINT, PAPER, NONE = "joint", "paper", "none"
+_LEVEL = (0.0, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes(Asked):
+    """The command line of ``biopose video``; see its help."""
+
+    output: Path
+    engine: str = AUTO
+    hmr: Path | None = None
+    checkpoint: Path | None = None
+    body_models: Path | None = None
+    stature: float | None = None
+    mass: float | None = None
+    up: str | None = None
+    refine: str = JOINT
+    weights: Path | None = None
+    overlay: bool = True
+    threads: int = 0
+    report: bool = True
+
+    def check(self) -> None:
+        """Complain of what contradicts itself."""
+        if self.hmr is not None and self.checkpoint is not None:
+            raise click.UsageError("--hmr and --checkpoint: meshes come from a file or from a network, not both")
+        needs = {NETWORK: ("--checkpoint", self.checkpoint), MESHES: ("--hmr", self.hmr)}
+        for engine, (option, value) in needs.items():
+            if self.engine == engine and value is None:
+                raise click.UsageError(f"--engine {engine} needs {option} FILE")
+            if self.engine not in (AUTO, engine) and value is not None:
+                raise click.UsageError(f"{option} is of --engine {engine}")
+        if self.chosen != KEY_POINTS and len(self.clips) > 1:
+            raise click.UsageError("meshes are of one clip; several clips are triangulated from their key points")
+        if self.refine == PAPER and self.chosen == KEY_POINTS:
+            raise click.UsageError("--refine paper is of meshes: give --hmr or --checkpoint, or leave it at joint")
+        if self.weights is not None and self.chosen != KEY_POINTS:
+            raise click.UsageError("--weights are of the lifter, which starts from key points")
+        self.camera_up()
+
+    @property
+    def chosen(self) -> str:
+        """The engine."""
+        if self.engine != AUTO:
+            return self.engine
+        return MESHES if self.hmr is not None else NETWORK if self.checkpoint is not None else KEY_POINTS
+
+    def camera_up(self) -> Array | None:
+        """Direction (3,) against gravity in camera axes as it was given; None where it is to be seen."""
+        if self.up is None or self.up == AUTO:
+            return None
+        angles = _LEVEL if self.up == "level" else parse_upright(self.up)
+        if isinstance(angles, str) or angles is None:
+            raise click.UsageError(f"--up {self.up}: give auto, level or PITCH,ROLL in degrees")
+        return up_from_angles(*angles)
+
+
+@dataclass(frozen=True, eq=False)
+class Video:
+    """What a run found and wrote.
+
+    Attributes:
+        estimate: the motion as written.
+        start: as it was before refinement.
+        refined: None where it was not refined on the model.
+        sights: of the cameras.
+        files: that were written.
+        seconds: that it took.
+        notes: what was taken for granted.
+    """
+
+    estimate: Estimate
+    start: Estimate
+    refined: Refined | None
+    sights: tuple[Sight, ...]
+    files: Sequence[Path]
+    seconds: float
+    notes: tuple[str, ...]
+
+
+def video_person(wishes: Wishes) -> Video:
+    """Do what ``biopose video`` does, without a word."""
+    import torch
+
+    started = time.perf_counter()
+    wishes.check()
+    if wishes.threads:
+        torch.set_num_threads(wishes.threads)
+    picture = wishes.output.with_name(f"{wishes.output.name}_people.png")
+    with Progress() as progress, ResultFolder(wishes.output) as folder:
+        sights = read_sights(wishes, picture, progress)
+        start = _start(wishes, sights, progress)
+        refined = _refined(wishes, sights, start, progress)
+        estimate = start if refined is None else refined.estimate
+        video = Video(estimate, start, refined, sights, (), 0.0, _notes(sights, estimate))
+        progress("writing")
+        from biopose_sim.cli.video_writing import write_video
+
+        write_video(folder, wishes, video, started, progress)
+    return replace(video, files=folder.files, seconds=time.perf_counter() - started)
+
+
+def _start(wishes: Wishes, sights: tuple[Sight, ...], progress: Progress) -> Estimate:
+    """The motion before it is refined."""
+    if len(sights) > 1:
+        return _triangulated(wishes, sights, progress)
+    sight = sights[0]
+    if wishes.chosen == KEY_POINTS:
+        from biopose_sim.video.lifter import Lifter
+
+        progress("lifting the key points into space")
+        lifter = Lifter.from_pretrained() if wishes.weights is None else Lifter.from_pretrained(wishes.weights)
+        up = _placed_up(sight.view.camera) if sight.placed else wishes.camera_up()
+        return lifter.lift(sight.view.key_points, sight.view.camera, stature=wishes.stature, up=up)
+    raise NotImplementedError(wishes.chosen)
+
+
+def _placed_up(camera: Camera) -> Array:
+    return camera.rotation @ np.array([0.0, 1.0, 0.0])
+
+
+def _triangulated(wishes: Wishes, sights: tuple[Sight, ...], progress: Progress) -> Estimate:
+    from biopose_sim.video.synchrony import align
+    from biopose_sim.video.triangulated import triangulated_estimate
+
+    if not all(sight.placed for sight in sights):
+        assert wishes.calibration is not None  # several clips need one
+        problem = "does not say where the cameras stand"
+        raise InputError(wishes.calibration, problem, "several clips need their rotations and translations")
+    progress(f"triangulating {len(sights)} views")
+    aligned = align([sight.view for sight in sights])
+    found = triangulated_estimate(aligned.views, stature=wishes.stature)
+    name = wishes.output.resolve().name
+    return replace(found, name=name, notes=(*aligned.notes, *found.notes))
+
+
+def _refined(wishes: Wishes, sights: tuple[Sight, ...], start: Estimate, progress: Progress) -> Refined | None:
+    if wishes.refine != JOINT:
+        return None
+    from biopose_sim.video.refine_joint import JointConfig, refine_joint
+
+    progress(f"refining {len(start.time)} frames by the key points")
+    unknown = not all(sight.focal_known for sight in sights)
+    return refine_joint(start, replace(JointConfig(), estimate_focal=unknown))
+
+
+def _notes(sights: Sequence[Sight], estimate: Estimate) -> tuple[str, ...]:
+    """What was taken for granted; with several clips each says whose it is."""
+    said = []
+    for sight in sights:
+        before = f"{sight.name}: " if len(sights) > 1 else ""
+        said += [f"{before}{text}" for text in sight.notes]
+        if not sight.focal_known:
+            said.append(f"{before}the focal length was {sight.camera_told}.")
+    size = "" if estimate.size_known else "The size of the person is not known (--stature gives it): it is a guess."
+    return tuple(dict.fromkeys(text for text in (*said, *estimate.notes, size) if text))
+
+
+def tell_video(video: Video) -> None:
+    """Print warnings, how well the model explains each view, what was taken for granted and where the files are."""
+    warn_user(warnings_of(video))
+    head = ("view", "frames", "seen", "2D error [px]", "before", "of the person [%]")
+    print_table(head, [_row(video, number) for number in range(len(video.sights))])
+    outcome.print_files(video.files, video.seconds)
+    click.echo("\nTaken for granted:")
+    for line in video.notes:
+        click.echo(f"  {line}")
+
+
+def warnings_of(video: Video) -> list[str]:
+    """What deserves a look: frames that were not refined, key points that were exchanged."""
+    if video.refined is None:
+        return []
+    count = {flag: video.refined.flags.count(flag) for flag in dict.fromkeys(video.refined.flags) if flag != "ok"}
+    told = {
+        "few_points": "show fewer than half of the key points: the frames around carry them",
+        "outside_picture": "show the person partly outside of the picture",
+        "far_from_start": "were refined far from where they started: look at them",
+        "at_limits": "have joints at the limits of their ranges",
+        "unrefined": "were not refined: the key points do not fit the motion",
+    }
+    return [f"{number} of {len(video.refined.flags)} frames {told[flag]}" for flag, number in count.items()]
+
+
+def errors_px(view: View, estimate: Estimate) -> Array:
+    """Mean distance of found and modelled key points in each frame, (T,) [px]; NaN where none was found."""
+    from biopose_sim.video.points import body_points
+
+    points = body_points().matrix(estimate.model.marker_names) @ markers_of(estimate)
+    apart = np.linalg.norm(view.camera.project(points)[..., :2] - view.key_points.points, axis=-1)
+    known = np.isfinite(apart)
+    return np.where(known.any(1), np.where(known, apart, 0.0).sum(1) / np.maximum(known.sum(1), 1), np.nan)
+
+
+def markers_of(estimate: Estimate) -> Array:
+    """Virtual markers of the motion (T, 142, 3) [m]."""
+    import torch
+
+    with torch.no_grad():
+        found: Array = estimate.model(torch.from_numpy(np.ascontiguousarray(estimate.coordinates))).markers.numpy()
+    return found
+
+
+def _row(video: Video, number: int) -> tuple[str, ...]:
+    view, before = video.estimate.views[number], video.start.views[number]
+    error, start = errors_px(view, video.estimate), errors_px(before, video.start)
+    y = view.key_points.points[..., 1]
+    tall = float(np.nanmedian(np.nanmax(y, axis=1) - np.nanmin(y, axis=1))) if np.isfinite(y).any() else np.nan
+    seen = 100.0 * float(view.key_points.seen.mean())
+    return (
+        video.sights[number].name,
+        str(len(video.estimate.time)),
+        f"{seen:.0f} %",
+        f"{np.nanmean(error):.1f}",
+        f"{np.nanmean(start):.1f}",
+        f"{100.0 * float(np.nanmean(error)) / tall:.1f}",
+    )
+
+
+def manifest_entries(wishes: Wishes, video: Video) -> dict[str, Any]:
+    """What the manifest says besides files and figures of the motion."""
+    refined = video.refined
+    views = [
+        {
+            "name": sight.name,
+            "layout": sight.followed.key_points.layout,
+            "person": str(sight.followed.person),
+            "repairs": len(sight.followed.repairs),
+            "focal_px": list(view.camera.focal),
+            "focal_from": sight.camera_told,
+            "error_px": float(np.nanmean(errors_px(view, video.estimate))),
+        }
+        for sight, view in zip(video.sights, video.estimate.views, strict=True)
+    ]
+    flags = {} if refined is None else {flag: refined.flags.count(flag) for flag in dict.fromkeys(refined.flags)}
+    return {
+        "engine": wishes.chosen,
+        "refinement": wishes.refine,
+        "views": views,
+        "size_known": video.estimate.size_known,
+        "source": video.estimate.source,
+        "flags": flags,
+        "notes": list(video.notes),
+    }
