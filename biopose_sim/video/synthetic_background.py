@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 # Size of the table of noise [pixel]; it repeats.
 NOISE = 256
+_WRAP = NOISE - 1
+_ZERO, _HALF, _ONE, _TINY, _FAR = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(1e-7), np.float32(1e6)
 # Columns of a surface: two colours, pattern, its size [m], share of noise.
 S_PATTERN, S_SCALE, S_NOISE, N_SURFACE = 6, 7, 8, 9
 S_PLAIN, S_TILES, S_BOARDS, S_STRIPES, S_CLOUDS = range(5)
@@ -35,10 +37,10 @@ def noise_table() -> Floats:
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _clouds(noise, u, v):
-    n = noise.shape[0]
-    iu, iv = int(np.floor(u)), int(np.floor(v))
-    fu, fv = np.float32(u - iu), np.float32(v - iv)
-    a, b, c, d = iu % n, (iu + 1) % n, iv % n, (iv + 1) % n
+    iu, iv = np.floor(u), np.floor(v)
+    fu, fv = u - iu, v - iv
+    a, c = np.int32(iu) & _WRAP, np.int32(iv) & _WRAP
+    b, d = (a + 1) & _WRAP, (c + 1) & _WRAP
     low = noise[a, c] + fv * (noise[a, d] - noise[a, c])
     high = noise[b, c] + fv * (noise[b, d] - noise[b, c])
     return low + fu * (high - low)
@@ -47,20 +49,52 @@ def _clouds(noise, u, v):
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _surface(surface, u, v, noise):
     """Share of the second colour, and brightness, at a place (u, v) [m]."""
-    scale, kind = surface[S_SCALE], surface[S_PATTERN]
-    bright = np.float32(1.0) + surface[S_NOISE] * (_clouds(noise, u * 40.0, v * 40.0) - np.float32(0.5))
-    mix = np.float32(0.0)
+    kind = surface[S_PATTERN]
+    bright, mix = _ONE, _ZERO
+    if surface[S_NOISE] > _ZERO:
+        bright += surface[S_NOISE] * (_clouds(noise, u * np.float32(40.0), v * np.float32(40.0)) - _HALF)
+    if kind == S_PLAIN:
+        return mix, bright
+    a, b = u / surface[S_SCALE], v / surface[S_SCALE]
     if kind == S_TILES:
-        mix = np.float32((int(np.floor(u / scale)) + int(np.floor(v / scale))) & 1)
+        mix = np.float32((np.int32(np.floor(a)) + np.int32(np.floor(b))) & 1)
     elif kind == S_BOARDS:
-        board = np.floor(u / scale)
-        mix = np.float32((board * 7.31) % 1.0)
-        bright = bright * np.float32(0.6 if u / scale - board < 0.04 else 1.0)
+        board = np.floor(a)
+        tone = board * np.float32(7.31)
+        mix = tone - np.floor(tone)
+        if a - board < np.float32(0.04):
+            bright *= np.float32(0.6)
     elif kind == S_STRIPES:
-        mix = np.float32(1.0 if (u / scale) % 1.0 < 0.5 else 0.0)
+        mix = _ONE if a - np.floor(a) < _HALF else _ZERO
     elif kind == S_CLOUDS:
-        mix = _clouds(noise, u * 12.0 / scale, v * 12.0 / scale)
+        mix = _clouds(noise, a * np.float32(12.0), b * np.float32(12.0))
     return mix, bright
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _limits(turn, eye, focal, centre, boxes, height, width):
+    """(K, 4) first and last row and column (exclusive) where each box may be seen; empty for those behind."""
+    found = np.zeros((boxes.shape[0], 4), dtype=np.int32)
+    for k in range(boxes.shape[0]):
+        low_r = low_c = np.float32(1e9)
+        high_r = high_c = np.float32(-1e9)
+        before = 0
+        for corner in range(8):
+            x = boxes[k, 3 * (corner & 1)] - eye[0]
+            y = boxes[k, 1 + 3 * ((corner >> 1) & 1)] - eye[1]
+            z = boxes[k, 2 + 3 * (corner >> 2)] - eye[2]
+            depth = turn[0, 2] * x + turn[1, 2] * y + turn[2, 2] * z
+            if depth > np.float32(0.1):
+                before += 1
+                c = focal * (turn[0, 0] * x + turn[1, 0] * y + turn[2, 0] * z) / depth + centre[0]
+                r = focal * (turn[0, 1] * x + turn[1, 1] * y + turn[2, 1] * z) / depth + centre[1]
+                low_r, high_r, low_c, high_c = min(low_r, r), max(high_r, r), min(low_c, c), max(high_c, c)
+        if before == 8:
+            found[k, 0], found[k, 1] = max(0, int(max(low_r, -_ONE))), min(height, int(min(high_r, _FAR)) + 1)
+            found[k, 2], found[k, 3] = max(0, int(max(low_c, -_ONE))), min(width, int(min(high_c, _FAR)) + 1)
+        elif before > 0:
+            found[k, 1], found[k, 3] = height, width
+    return found
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -73,42 +107,45 @@ def draw_room(turn, eye, focal, centre, low, high, surfaces, boxes, box_surfaces
     """
     height, width = image.shape[:2]
     rows, columns = shadow.shape
+    limits = _limits(turn, eye, focal, centre, boxes, height, width)
+    scale = _ONE / focal
     for row in range(height):
-        cy = (row + 0.5 - centre[1]) / focal
+        cy = (np.float32(row) + _HALF - centre[1]) * scale
+        r = row * rows // height
         for column in range(width):
-            cx = (column + 0.5 - centre[0]) / focal
+            cx = (np.float32(column) + _HALF - centre[0]) * scale
             dx = turn[0, 0] * cx + turn[0, 1] * cy + turn[0, 2]
             dy = turn[1, 0] * cx + turn[1, 1] * cy + turn[1, 2]
             dz = turn[2, 0] * cx + turn[2, 1] * cy + turn[2, 2]
-            tx = ((high[0] if dx > 0 else low[0]) - eye[0]) / (dx if abs(dx) > 1e-6 else 1e-6)
-            ty = ((high[1] if dy > 0 else low[1]) - eye[1]) / (dy if abs(dy) > 1e-6 else 1e-6)
-            tz = ((high[2] if dz > 0 else low[2]) - eye[2]) / (dz if abs(dz) > 1e-6 else 1e-6)
+            ix, iy, iz = _ONE / (dx + _TINY), _ONE / (dy + _TINY), _ONE / (dz + _TINY)
+            tx = ((high[0] if ix > _ZERO else low[0]) - eye[0]) * ix
+            ty = ((high[1] if iy > _ZERO else low[1]) - eye[1]) * iy
+            tz = ((high[2] if iz > _ZERO else low[2]) - eye[2]) * iz
             if tz < tx and tz < ty:
-                t, face = tz, (ROOM_TOP if dz > 0 else ROOM_FLOOR)
+                t, face = tz, (ROOM_TOP if iz > _ZERO else ROOM_FLOOR)
             elif tx < ty:
-                t, face = tx, ROOM_WALLS + (1 if dx > 0 else 0)
+                t, face = tx, ROOM_WALLS + (1 if ix > _ZERO else 0)
             else:
-                t, face = ty, ROOM_WALLS + 2 + (1 if dy > 0 else 0)
-            hit = -1
-            side = 0
+                t, face = ty, ROOM_WALLS + 2 + (1 if iy > _ZERO else 0)
+            hit, side = -1, 0
             for k in range(boxes.shape[0]):
-                enter, leave, axis = np.float32(-1e9), np.float32(1e9), 0
-                for i in range(3):
-                    d = dx if i == 0 else (dy if i == 1 else dz)
-                    d = d if abs(d) > 1e-6 else 1e-6
-                    first, second = (boxes[k, i] - eye[i]) / d, (boxes[k, 3 + i] - eye[i]) / d
-                    near, far = min(first, second), max(first, second)
-                    if near > enter:
-                        enter, axis = near, i
-                    leave = min(leave, far)
-                if 0.2 < enter < leave and enter < t:
-                    t, hit, side = enter, k, axis
+                if not (limits[k, 0] <= row < limits[k, 1] and limits[k, 2] <= column < limits[k, 3]):
+                    continue
+                ax, bx = (boxes[k, 0] - eye[0]) * ix, (boxes[k, 3] - eye[0]) * ix
+                ay, by = (boxes[k, 1] - eye[1]) * iy, (boxes[k, 4] - eye[1]) * iy
+                az, bz = (boxes[k, 2] - eye[2]) * iz, (boxes[k, 5] - eye[2]) * iz
+                nx, ny, nz = min(ax, bx), min(ay, by), min(az, bz)
+                enter = max(nx, max(ny, nz))
+                leave = min(max(ax, bx), min(max(ay, by), max(az, bz)))
+                if enter > np.float32(0.2) and enter < leave and enter < t:
+                    t, hit = enter, k
+                    side = 0 if enter == nx else (1 if enter == ny else 2)
             px, py, pz = eye[0] + t * dx, eye[1] + t * dy, eye[2] + t * dz
-            dim = np.float32(1.0)
+            dim = _ONE
             if hit >= 0:
                 surface = box_surfaces[hit]
                 u, v = (py, pz) if side == 0 else ((px, pz) if side == 1 else (px, py))
-                dim = np.float32(0.7 if side == 0 else (0.85 if side == 1 else 1.1))
+                dim = np.float32(0.7) if side == 0 else (np.float32(0.85) if side == 1 else np.float32(1.1))
             else:
                 surface = surfaces[face]
                 if face <= ROOM_TOP:
@@ -116,12 +153,13 @@ def draw_room(turn, eye, focal, centre, low, high, surfaces, boxes, box_surfaces
                 else:
                     u, v = (py, pz) if face < ROOM_WALLS + 2 else (px, pz)
                 if face == ROOM_FLOOR:
-                    r, c = row * rows // height, column * columns // width
-                    dim = np.float32(1.0) - darkness * shadow[r, c]
+                    dim = _ONE - darkness * shadow[r, column * columns // width]
             mix, bright = _surface(surface, u, v, noise)
-            fog = np.float32(1.0) - np.exp(-haze[3] * t)
+            # As much of the haze as exp would give near, and less far away; cheaper.
+            fog = haze[3] * t / (_ONE + haze[3] * t)
+            bright *= dim
             for k in range(3):
-                tone = dim * bright * (surface[k] + mix * (surface[3 + k] - surface[k]))
+                tone = bright * (surface[k] + mix * (surface[3 + k] - surface[k]))
                 image[row, column, k] = tone + fog * (haze[k] - tone)
 
 
@@ -134,7 +172,7 @@ def draw_flat(corners, clouds, noise, image):
         for column in range(width):
             u = np.float32((column + 0.5) / width)
             n = _clouds(noise, clouds[2] + u * clouds[0], clouds[3] + v * clouds[0])
-            light = np.float32(1.0) + clouds[1] * (n - np.float32(0.5))
+            light = _ONE + clouds[1] * (n - _HALF)
             for k in range(3):
                 top = corners[0, k] + u * (corners[1, k] - corners[0, k])
                 bottom = corners[2, k] + u * (corners[3, k] - corners[2, k])
@@ -164,7 +202,7 @@ def draw_shapes(shapes, noise, image, cover):
                     inside = (1.0 - np.sqrt((u / half_x) ** 2 + (v / half_y) ** 2)) * min(half_x, half_y)
                 share = np.float32(min(1.0, max(0.0, inside + 0.5)))
                 if share > 0.0:
-                    mix = _clouds(noise, u * 0.7 + 31 * s, v * 0.7)
+                    mix = _clouds(noise, np.float32(u * 0.7 + 31 * s), np.float32(v * 0.7))
                     for k in range(3):
                         tone = shapes[s, 6 + k] + mix * (shapes[s, 9 + k] - shapes[s, 6 + k])
                         image[row, column, k] += share * (tone - image[row, column, k])

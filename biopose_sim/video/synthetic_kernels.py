@@ -84,14 +84,15 @@ def pose(rest, normals, starts, joints, weights, turns, shifts, push, waves, wri
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def clothe(places, parts, cuts, loose, push, wrinkles):
     """How far cloth and hair stand off each vertex [m], and how wrinkled it is."""
+    none, one = np.float32(0.0), np.float32(1.0)
     for v in range(places.shape[0]):
         y, z, s, part = places[v, 1], places[v, 2], places[v, 3], parts[v]
         out, folds = np.float32(0.0), np.float32(0.0)
         if part == TORSO:
-            if z < cuts[WAIST]:
-                out = loose[LOOSE_TROUSERS]
-            elif z < cuts[COLLAR]:
-                out = loose[LOOSE_SHIRT] * min(np.float32(1.0), (cuts[COLLAR] - z) / np.float32(0.08))
+            # The one passes into the other over 4 cm, or the mesh would tear.
+            above = max(none, min(one, (z - cuts[WAIST]) / np.float32(0.04)))
+            shirt = loose[LOOSE_SHIRT] * max(none, min(one, (cuts[COLLAR] - z) / np.float32(0.08)))
+            out = loose[LOOSE_TROUSERS] + above * (shirt - loose[LOOSE_TROUSERS])
             folds = loose[WRINKLES] if z < cuts[COLLAR] else np.float32(0.0)
         elif part == ARM and s < cuts[SLEEVE]:
             out, folds = np.float32(0.7) * loose[LOOSE_SHIRT], loose[WRINKLES]
@@ -101,6 +102,32 @@ def clothe(places, parts, cuts, loose, push, wrinkles):
             above = min(z + y, np.float32(0.3) + z - np.float32(0.1)) - cuts[HAIRLINE]
             out = loose[LOOSE_HAIR] * max(np.float32(0.0), min(np.float32(1.0), above / np.float32(0.05)))
         push[v], wrinkles[v] = out, folds
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def measure(points, parts, up, out):
+    """Bounds of x / z and y / z (low, low, high, high), height of the lowest foot vertex and of the lowest of all."""
+    out[0] = out[1] = out[4] = out[5] = np.inf
+    out[2] = out[3] = -np.inf
+    for v in range(points.shape[0]):
+        x, y, z = points[v, 0], points[v, 1], points[v, 2]
+        near = np.float32(1.0) / max(z, np.float32(0.1))
+        out[0], out[2] = min(out[0], x * near), max(out[2], x * near)
+        out[1], out[3] = min(out[1], y * near), max(out[3], y * near)
+        height = up[0] * x + up[1] * y + up[2] * z
+        out[5] = min(out[5], height)
+        if parts[v] == FOOT:
+            out[4] = min(out[4], height)
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def project(points, focal, across, down, screen):
+    """Places in the picture and depth (V, 3) of points in the camera's axes."""
+    for v in range(points.shape[0]):
+        z = np.float64(points[v, 2])
+        screen[v, 0] = focal * points[v, 0] / z + across
+        screen[v, 1] = focal * points[v, 1] / z + down
+        screen[v, 2] = z
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -160,7 +187,7 @@ def _second(kind, part, x, y, z, s, scale, share, noise):
     if kind == BANDS:
         return 1.0 if (along / scale) % 1.0 < share else 0.0
     if kind == UPRIGHT:
-        return 1.0 if ((x + y) / scale) % 1.0 < share else 0.0
+        return 1.0 if ((x + 0.3 * y) / scale) % 1.0 < share else 0.0
     if kind == CHECKS:
         first = 0.5 if (along / scale) % 1.0 < share else 0.0
         return first + (0.5 if ((x + y) / scale) % 1.0 < share else 0.0)
@@ -273,11 +300,11 @@ def cast_shadow(points, direction, up, height, focal, centre, shadow):
         if z < 0.1:
             continue
         column, row = int(np.floor(focal * x / z + centre[0])), int(np.floor(focal * y / z + centre[1]))
-        if 0 <= row < rows and 0 <= column < columns:
-            # High things cast faint shadows: lamps are wide.
-            dark = 1.0 / (1.0 + 1.5 * max(above, np.float32(0.0)))
-            if dark > shadow[row, column]:
-                shadow[row, column] = dark
+        # High things cast faint shadows: lamps are wide.
+        dark = np.float32(1.0 / (1.0 + 0.8 * max(above, np.float32(0.0))))
+        for r in range(max(0, row), min(rows, row + 2)):
+            for c in range(max(0, column), min(columns, column + 2)):
+                shadow[r, c] = max(shadow[r, c], dark)
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")

@@ -79,7 +79,7 @@ def random_look(random: np.random.Generator, *, female: bool = False) -> Look:
     elif kind < 0.17:
         materials[SHIRT] = materials[SKIN]
     if random.random() < 0.08:
-        materials[SHOES] = materials[SKIN]
+        materials[SHOES] = materials[SOCKS] = materials[SKIN]
     if random.random() < 0.12:  # a cap
         materials[HAIR, :3] = materials[HAIR, 3:6] = cloth_colour(random)
     return Look(materials, _cuts(random, female), _loose(random), _waves(random))
@@ -87,13 +87,14 @@ def random_look(random: np.random.Generator, *, female: bool = False) -> Look:
 
 def cloth_colour(random: np.random.Generator) -> Floats:
     """Draw a colour (3,) of things people make, linear light: often dark, grey or white."""
-    value = random.uniform(0.03, 0.95)
-    grey = random.random() < 0.4
-    saturation = random.uniform(0.0, 0.12) if grey else random.uniform(0.25, 0.95)
-    hue = random.uniform(0.0, 6.0)
-    ramp = np.clip(np.abs((hue + np.array([0.0, 4.0, 2.0])) % 6.0 - 3.0) - 1.0, 0.0, 1.0)
-    shown = value * (1.0 - saturation * (1.0 - ramp))
-    return np.asarray(shown * shown, dtype=np.float32)
+    bright, kind, strength, turn = random.random(4).tolist()
+    value = 0.03 + 0.92 * bright
+    saturation = 0.12 * strength if kind < 0.4 else 0.25 + 0.7 * strength
+    shown = [
+        value * (1.0 - saturation * (1.0 - min(1.0, max(0.0, abs((6.0 * turn + corner) % 6.0 - 3.0) - 1.0))))
+        for corner in (0.0, 4.0, 2.0)
+    ]
+    return np.array([tone * tone for tone in shown], dtype=np.float32)
 
 
 def _paint(materials: Floats, which: int, colour: NDArray[np.floating], *, gloss: float) -> None:
@@ -102,7 +103,7 @@ def _paint(materials: Floats, which: int, colour: NDArray[np.floating], *, gloss
 
 
 def _cloth(materials: Floats, which: int, random: np.random.Generator, patterns: tuple[int, ...]) -> None:
-    _paint(materials, which, cloth_colour(random), gloss=random.choice([0.0, 0.0, 0.05, 0.25]))
+    _paint(materials, which, cloth_colour(random), gloss=(0.0, 0.0, 0.05, 0.25)[random.integers(4)])
     materials[which, 3:6] = cloth_colour(random)
     materials[which, PATTERN] = patterns[random.integers(len(patterns))]
     materials[which, SCALE] = np.exp(random.uniform(np.log(0.015), np.log(0.15)))
@@ -113,19 +114,21 @@ def _cuts(random: np.random.Generator, female: bool) -> Floats:
     cuts = np.zeros(N_CUTS, dtype=np.float32)
     cuts[WAIST] = random.uniform(0.02, 0.24)
     cuts[COLLAR] = random.uniform(0.53, 0.61)
-    cuts[SLEEVE] = random.choice(
-        [0.02, random.uniform(0.2, 0.5), random.uniform(0.5, 0.95), 1.0], p=[0.12, 0.4, 0.1, 0.38]
-    )
-    cuts[LEG_END] = random.choice([random.uniform(0.12, 0.5), random.uniform(0.5, 0.9), 1.3], p=[0.28, 0.1, 0.62])
+    cuts[SLEEVE] = (random.uniform(0.1, 0.16), random.uniform(0.2, 0.5), random.uniform(0.5, 0.95), 1.0)[
+        int(np.searchsorted((0.12, 0.52, 0.62), random.random()))
+    ]
+    cuts[LEG_END] = (random.uniform(0.12, 0.5), random.uniform(0.5, 0.9), 1.3)[
+        int(np.searchsorted((0.28, 0.38), random.random()))
+    ]
     cuts[SOCK] = random.uniform(0.7, 1.2)
-    cuts[HAIRLINE] = random.choice([9.0, random.uniform(0.67, 0.73)], p=[0.07, 0.93])
+    cuts[HAIRLINE] = 9.0 if random.random() < 0.07 else random.uniform(0.67, 0.73)
     cuts[LONG_HAIR] = random.uniform(0.42, 0.6) if random.random() < (0.6 if female else 0.08) else 9.0
     cuts[BEARD] = 0.0 if female or random.random() > 0.25 else random.uniform(0.3, 0.9)
     return cuts
 
 
 def _loose(random: np.random.Generator) -> Floats:
-    shirt, trousers = random.choice([0.002, 0.008, 0.018, 0.028], 2) * random.uniform(0.7, 1.2, 2)
+    shirt, trousers = np.array([0.002, 0.008, 0.018, 0.028])[random.integers(4, size=2)] * random.uniform(0.7, 1.2, 2)
     return np.array([shirt, trousers, random.uniform(0.004, 0.022), random.uniform(0.05, 0.4)], dtype=np.float32)
 
 

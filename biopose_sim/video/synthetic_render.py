@@ -9,13 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..bodies.anny_table import load_anny_data
 from ..bodies.raster import Fragments, empty_fragments, fill
 from ..bodies.retarget_rig import Rig, bone_heads
 from ..io.camera import Camera
 from .synthetic_background import draw_flat, draw_room, noise_table
-from .synthetic_kernels import DIRECTION, FLOOR, KEY, SKY, UP, cast_shadow, clothe, front_faces, pose, shade, smooth
+from .synthetic_kernels import (
+    DIRECTION,
+    FLOOR,
+    KEY,
+    SKY,
+    UP,
+    cast_shadow,
+    clothe,
+    front_faces,
+    measure,
+    pose,
+    project,
+    shade,
+    smooth,
+)
 from .synthetic_looks import Floats, Look
 from .synthetic_mesh import PaintedMesh, painted_mesh
 from .synthetic_scene import Scene
@@ -23,7 +38,9 @@ from .synthetic_scene import Scene
 # The picture is this many times finer each way while the person is drawn.
 _FINER = 2
 # The shadow is this many times coarser.
-_COARSER = 4
+_COARSER = 2
+# Shadows are blurred by this many times the focal length.
+_BLUR = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +75,7 @@ class Studio:
         self.normals = np.zeros((count, 3), dtype=np.float32)
         self.push = np.zeros(count, dtype=np.float32)
         self.wrinkles = np.zeros(count, dtype=np.float32)
+        self._screen = np.zeros((count, 3))
         self._fragments = empty_fragments(_FINER * height, _FINER * width)
         self._faces = np.zeros_like(self.mesh.faces)
         self._parts = np.zeros_like(self.mesh.parts)
@@ -88,6 +106,20 @@ class Studio:
         )  # fmt: skip
         return self.points
 
+    def extent(self, up: Floats) -> NDArray[np.float64]:
+        """Measure the surface last posed.
+
+        Args:
+            up: (3,) in the camera's axes.
+
+        Returns:
+            (6,): lowest x / z and y / z, highest x / z and y / z; height of the lowest vertex of the feet, and of the
+            lowest of all, above the camera [m].
+        """
+        found = np.empty(6)
+        measure(self.points, self.mesh.vertex_parts, np.asarray(up, dtype=np.float32), found)
+        return found
+
     def draw(self, look: Look, scene: Scene, camera: Camera) -> Picture:
         """Draw the person last posed.
 
@@ -113,9 +145,8 @@ class Studio:
             focal: focal length [pixel of the picture].
             centre: where the camera's axis meets the picture [pixel].
         """
-        screen = self.points.astype(np.float64)
-        screen[:, :2] *= _FINER * focal / screen[:, 2:]
-        screen[:, :2] += np.multiply(centre, _FINER)
+        screen = self._screen
+        project(self.points, _FINER * focal, _FINER * centre[0], _FINER * centre[1], screen)
         mesh, fragments = self.mesh, self._fragments
         count = front_faces(screen, mesh.faces, mesh.parts, self._faces, self._parts)
         fragments.nearness.fill(0.0)
@@ -136,7 +167,7 @@ class Studio:
         cast_shadow(
             self.points, turn @ scene.sun, up, eye[2], focal / _COARSER, centre / np.float32(_COARSER), self._shadow
         )
-        smooth(self._shadow, self._spare, max(1, round(0.02 * focal / _COARSER)) if eye[2] > 0 else 1)
+        smooth(self._shadow, self._spare, max(1, round(_BLUR * focal / _COARSER)))
         draw_room(
             np.ascontiguousarray(turn.T), eye, focal, centre, scene.low, scene.high, scene.surfaces, scene.boxes,
             scene.box_surfaces, scene.haze, self._noise, self._shadow, np.float32(scene.darkness), light,

@@ -79,7 +79,7 @@ def random_scene(random: np.random.Generator, eye: NDArray[np.floating]) -> Scen
     """Draw a scene for a camera at ``eye`` (3,) [m]."""
     photos = photographs()
     chances = [0.45, 0.2, 0.15, 0.2] if photos else [0.5, 0.25, 0.25, 0.0]
-    kind: Kind = ("room", "open", "flat", "photo")[int(random.choice(4, p=chances))]
+    kind: Kind = ("room", "open", "flat", "photo")[int(np.searchsorted(np.cumsum(chances[:3]), random.random()))]
     if kind in ("room", "open") and eye[2] < LOWEST_EYE:
         kind = "flat"
     low, high = _extent(random, eye, kind)

@@ -19,7 +19,6 @@ from ..io.camera import Camera
 from .points import body_points
 from .synthetic_batch import PeopleBatch
 from .synthetic_looks import random_look
-from .synthetic_mesh import FOOT
 from .synthetic_motion import MotionTable, Split, hip_height, read_motion_table
 from .synthetic_picture import cover, finish, random_occluders
 from .synthetic_points import MarkerSkin, hidden_depths
@@ -156,15 +155,15 @@ class SyntheticPeople:
         rotations = (view.rotation @ pose).astype(np.float32)
         look = random_look(random, female=bool(batch.phenotypes[row, 0] > 0.5))
         place = view.place.astype(np.float32)
-        surface = studio.pose(rest, heads, rotations, place, look)
-        flat = surface[:, :2] / np.maximum(surface[:, 2:], 0.1) * view.focal + 0.5 * np.array(view.picture)
-        box = random_box(random, flat.min(axis=0), flat.max(axis=0))
+        studio.pose(rest, heads, rotations, place, look)
+        extent = studio.extent(view.rotation[:, 2])
+        middle = 0.5 * np.array(view.picture)
+        box = random_box(random, extent[:2] * view.focal + middle, extent[2:4] * view.focal + middle)
         zoom = self.size / box[2]
-        centre = zoom * (0.5 * np.array(view.picture) - (box[:2] - 0.5 * box[2]))
-        heights = surface @ view.rotation[:, 2]
-        floor = heights[studio.mesh.vertex_parts == FOOT].min() - motion.clearance[frame] * hip_height(heads)
+        centre = zoom * (middle - (box[:2] - 0.5 * box[2]))
         eye = -view.rotation.T @ view.place
-        eye[2] = -min(float(floor), float(heights.min()))
+        # Its height above the floor, on which the lowest part of the body lies, unless the feet are in the air.
+        eye[2] = -min(extent[4] - motion.clearance[frame] * hip_height(heads), extent[5])
         focal = float(view.focal * zoom)
         camera = Camera(view.rotation, eye, (focal, focal), (float(centre[0]), float(centre[1])), self.size, self.size)
         picture = studio.draw(look, random_scene(random, eye), camera)
