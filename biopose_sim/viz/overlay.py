@@ -32,12 +32,12 @@ class Shown:
 
     Attributes:
         time: (T,) of the frames of the clip, strictly increasing [s].
-        camera: of the clip, in the ground frame; its pixels are those of the clip's pictures.
+        camera: of the clip, in the ground frame.
         model: scaled to the person.
         coordinates: (T, n_q) [rad | m]; frames with values that are no numbers show no skeleton.
         seen: (T,) frames in which there is a person; all if None.
         points: where the key points were found; not drawn if None.
-        flags: (T,) what is to be said of a frame, empty where nothing is.
+        flags: (T,) what is to be said of a frame, in words or as `biopose_sim.viz.video_flags` knows it.
         geometry: bones from files; built-in ones if None.
     """
 
@@ -59,7 +59,7 @@ class Overlay:
         path: of the film.
         pictures: how many it has.
         poster: one of them, as a JPEG.
-        errors: (T,) mean distance of found and modelled key points [pixel of the clip]; NaN where there is none.
+        errors: (T,) mean distance of found and modelled key points [pixel of the camera]; NaN where there is none.
     """
 
     path: Path
@@ -82,14 +82,14 @@ def write_overlay(
     Args:
         path: of the film.
         frames: (H, W, 3) red, green, blue: the clip's pictures in their order, read one by one; the film ends with
-            them or with the result, whichever is shorter.
+            them or with the result, whichever is shorter. They may be smaller than the camera's.
         shown: the result.
         sheet: where to write some moments of it, as :func:`overlay_picture` does; read in the same go.
         longest: longer side of the film at most [pixel].
         tell: called with the number of pictures that are done.
 
     Raises:
-        InputError: no encoder is installed, no frame, a camera of pictures of another size, or a path that cannot be
+        InputError: no encoder is installed, no frame, a camera of pictures of another shape, or a path that cannot be
             written.
         ValueError: counts of the result that do not fit.
     """
@@ -128,7 +128,7 @@ def overlay_picture(path: str | Path, frames: Iterable[Pixels], shown: Shown, *,
         moments: how many.
 
     Raises:
-        InputError: no frame, a camera of pictures of another size, or a path that cannot be written.
+        InputError: no frame, a camera of pictures of another shape, or a path that cannot be written.
         ValueError: counts of the result that do not fit.
     """
     painter, pictures = _start(path, frames, shown, longest=960)
@@ -210,11 +210,11 @@ class _Sheet:
         self._panels.append(panel)
 
     def pixels(self) -> Pixels:
-        """Return the moments side by side: upright ones in one row, wide ones in rows of three."""
+        """Return the moments side by side: narrow ones in one row, others in rows of three."""
         if not self._panels:
             raise InputError("clip", "ends before the result begins", "give the clip that the result was found from")
         high, wide = self._panels[0].shape[:2]
-        columns = min(len(self._panels), 6 if wide < 0.9 * high else 3)
+        columns = min(len(self._panels), 6 if wide < 0.6 * high else 3)
         rows = -(-len(self._panels) // columns)
         whole = np.full((rows * (high + _GAP) - _GAP, columns * (wide + _GAP) - _GAP, 3), 255, dtype=np.uint8)
         for k, panel in enumerate(self._panels):

@@ -17,6 +17,7 @@ from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.viz.pixels import Pixels, font, resized
 from biopose_sim.viz.strokes import draw_dots, draw_strokes
 from biopose_sim.viz.style import side_of
+from biopose_sim.viz.video_flags import flag_words
 from biopose_sim.viz.viewer import shading
 from biopose_sim.viz.viewer.framing import solid_corners
 from biopose_sim.viz.viewer.geometry import Geometry
@@ -33,7 +34,7 @@ _PAD = 8  # [pixel] around the bones
 # Colours of key points of confidence 0, 0.5 and 1 (Okabe & Ito 2008).
 _CONFIDENCE = np.array([[213.0, 94.0, 0.0], [240.0, 228.0, 66.0], [0.0, 200.0, 140.0]])
 _MODEL_POINT, _WARNING = (255.0, 255.0, 255.0), (213, 94, 0)
-_PADDING = 16  # [pixel] by which coded pictures may differ from what is shown of them
+_STRETCH = 0.02  # by which the shape of pictures may differ from the camera's: they are coded in whole blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class PointsSeen:
     """2D key points of the person.
 
     Attributes:
-        pixels: (T, K, 2) across and down [pixel of the clip]; NaN where not found.
+        pixels: (T, K, 2) across and down [pixel of the camera]; NaN where not found.
         confidence: (T, K) from 0 to 1.
         matrix: (K, M) key points = matrix @ markers of the model, in its order
             (`biopose_sim.video.points.BodyPoints.matrix`).
@@ -58,17 +59,18 @@ class OverlayPainter:
     Args:
         model: scaled to the person.
         coordinates: (T, n_q) [rad | m] in the ground frame of the camera.
-        camera: of the clip; its pixels are those of the clip's pictures.
-        size: width and height of the clip's pictures [pixel].
+        camera: of the clip.
+        size: width and height of the clip's pictures as they are drawn on [pixel]; these may be smaller than the
+            camera's.
         longest: longer side of what is drawn at most [pixel]; larger pictures become smaller, and even both ways.
         seen: (T,) frames in which there is a person to draw; all with finite coordinates if None.
         points: where the key points were found; they are not drawn if None.
-        flags: (T,) what is to be said of a frame, empty where nothing is.
+        flags: (T,) what is to be said of a frame, in words or as `flag_words` knows it.
         geometry: bones from files; without them built-in ones.
 
     Raises:
         ValueError: counts that do not fit.
-        InputError: the camera is of pictures of another size.
+        InputError: the camera is of pictures of another shape.
     """
 
     def __init__(
@@ -93,10 +95,11 @@ class OverlayPainter:
             forward = model(torch.from_numpy(np.where(self.shown[:, None], q, model.default_coordinates.numpy())))
         self._figure = _figure(model, forward.transforms.numpy(), geometry or Geometry())
         self._meshes, self._corners = FigureMeshes(self._figure), solid_corners(self._figure)
-        self._points, self._flags = points, flags
+        self._points = points
+        self._flags = None if flags is None else [flag_words(flag) for flag in flags]
         self._model_points: Array | None = None
         self.errors = np.full(len(q), np.nan)
-        """(T,) mean distance of found key points and the model's [pixel of the clip]; NaN where there is none."""
+        """(T,) mean distance of found key points and the model's [pixel of the camera]; NaN where there is none."""
         if points is not None:
             places = np.einsum("km,tmx->tkx", points.matrix, forward.markers.numpy())
             self._model_points = project(camera, np.where(self.shown[:, None, None], places, np.nan))
@@ -105,7 +108,7 @@ class OverlayPainter:
     def _fit(self, longest: int) -> None:
         scale = min(1.0, longest / max(self._clip))
         self.width, self.height = (max(2, 2 * round(0.5 * side * scale)) for side in self._clip)
-        self._ratio = np.array([self.width / self._clip[0], self.height / self._clip[1]])
+        self._ratio = np.array([self.width / self._given.width, self.height / self._given.height])
         self._camera = _scaled(self._given, self._ratio, self.width, self.height)
 
     def in_size(self, longest: int) -> OverlayPainter:
@@ -212,7 +215,7 @@ def _check(
 ) -> None:
     if q.ndim != 2 or q.shape[1] != len(model.coordinate_names):
         raise ValueError(f"coordinates {q.shape}, expected (T, {len(model.coordinate_names)})")
-    if max(abs(camera.width - size[0]), abs(camera.height - size[1])) >= _PADDING:
+    if abs(np.log(camera.width / camera.height * size[1] / size[0])) > _STRETCH:
         problem = f"is of pictures of {camera.width}x{camera.height} pixels, the clip's have {size[0]}x{size[1]}"
         raise InputError(f"camera '{camera.name}'" if camera.name else "camera", problem, "give the clip's own camera")
     if points is not None:
