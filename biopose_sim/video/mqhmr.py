@@ -252,6 +252,7 @@ def placed(
     weak: Tensor,
     crop: CropCamera | None = None,
     *,
+    origin: Tensor | None = None,
     tokens: Tensor | None = None,
     vertices: bool = False,
 ) -> HmrOutput:
@@ -263,13 +264,18 @@ def placed(
         shape: (B, S).
         weak: (B, 3) s, tx, ty.
         crop: the cameras; HMR2.0's where nothing is known.
+        origin: (B, 3) where the pelvis lies from what tx and ty place, as seen along the middle of the crop [m]; there
+            by default.
         tokens: of the decoder.
         vertices: whether whole meshes are wanted too.
     """
     crop = CropCamera.unknown(weak) if crop is None else crop
     turned = crop.turned(rotations)
     points = body.forward(turned, shape, vertices=vertices)
-    return HmrOutput(turned, shape, weak, crop.translation(weak), points, crop, tokens)
+    pelvis = crop.translation(weak)
+    if origin is not None:
+        pelvis = pelvis + (crop.turns() @ origin[..., None])[..., 0]
+    return HmrOutput(turned, shape, weak, pelvis, points, crop, tokens)
 
 
 def build(
