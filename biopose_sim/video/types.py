@@ -39,6 +39,8 @@ class Estimate:
         size_known: whether the scale is: a stature, calibrated cameras or a body mesh, not a guess of a network.
         source: what made it, e.g. ``"lifter"``, ``"triangulation"``, ``"hmr"``.
         notes: what was taken for granted or a user should know, a sentence each.
+        coordinate_sd: (T, n_q) how uncertain coordinates are, standard deviations [rad | m], where the source tells;
+            zero for those that are locked or follow others.
     """
 
     name: str
@@ -50,3 +52,4 @@ class Estimate:
     size_known: bool
     source: str
     notes: tuple[str, ...] = ()
+    coordinate_sd: Array | None = None
