@@ -170,6 +170,8 @@ def open_clip(
 
         reader, recording = VideoFile.open(path)
     _check_size(path, recording.size)
+    if len(recording.times) < 2:
+        raise InputError(path, "holds one frame", "give a video, or a folder of pictures")
     time, clock_notes = _clock(recording, fps)
     focal, focal_notes = _focal(recording)
     first, last = _part(path, time, start, stop)

@@ -109,7 +109,8 @@ class _Stamps:
         """Read them from the packets, which needs no decoding."""
         packets = [(p.pts, p.is_discard, p.is_keyframe) for p in _packets(container, stream) if p.size]
         found = [stamp for stamp, hidden, _ in packets if not hidden]
-        absent = max((stream.frames or 0) - len(packets), 0)
+        # Others announce no number, or one of ticks.
+        absent = max(stream.frames - len(packets), 0) if "mp4" in container.format.name else 0
         if not found:
             raise InputError(path, "holds no frames", f"give a video ({_KNOWN})")
         known = [stamp for stamp in found if stamp is not None]
