@@ -180,6 +180,27 @@ def draw_flat(corners, clouds, noise, image):
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def enlarge(image, times):
+    """Return an image (H, W, 3) with so many times the pixels each way, mixed of neighbours."""
+    rows, columns = image.shape[:2]
+    found = np.empty((rows * times, columns * times, 3), dtype=np.float32)
+    step = _ONE / np.float32(times)
+    for row in range(rows * times):
+        y = min(max((np.float32(row) + _HALF) * step - _HALF, _ZERO), np.float32(rows - 1))
+        a = min(int(y), rows - 2)
+        fy = y - np.float32(a)
+        for column in range(columns * times):
+            x = min(max((np.float32(column) + _HALF) * step - _HALF, _ZERO), np.float32(columns - 1))
+            b = min(int(x), columns - 2)
+            fx = x - np.float32(b)
+            for k in range(3):
+                top = image[a, b, k] + fx * (image[a, b + 1, k] - image[a, b, k])
+                low = image[a + 1, b, k] + fx * (image[a + 1, b + 1, k] - image[a + 1, b, k])
+                found[row, column, k] = top + fy * (low - top)
+    return found
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def draw_shapes(shapes, noise, image, cover):
     """Draw flat shapes over an image and take them off ``cover`` (H, W).
 

@@ -6,16 +6,17 @@ the interpreter, so that threads draw side by side.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..bodies.anny_table import load_anny_data
 from ..bodies.raster import Fragments, empty_fragments, fill
 from ..bodies.retarget_rig import Rig, bone_heads
 from ..io.camera import Camera
-from .synthetic_background import draw_flat, draw_room, noise_table
+from .synthetic_background import draw_flat, draw_room, enlarge, noise_table
 from .synthetic_kernels import (
     DIRECTION,
     FLOOR,
@@ -106,7 +107,7 @@ class Studio:
         )  # fmt: skip
         return self.points
 
-    def extent(self, up: Floats) -> NDArray[np.float64]:
+    def extent(self, up: ArrayLike) -> NDArray[np.float64]:
         """Measure the surface last posed.
 
         Args:
@@ -128,15 +129,41 @@ class Studio:
             scene: what is around it.
             camera: ideal, in the scene's axes (Z up); the person was posed in this camera's axes.
         """
-        light = np.empty((self.height, self.width, 3), dtype=np.float32)
-        self._background(scene, camera, light)
-        fragments = self.see(camera.focal[0], camera.centre)
+        light = self.background(scene, camera, (self.points,))
         mask = np.empty((self.height, self.width), dtype=np.float32)
+        nearness = self.person(look, scene, camera, light, mask)
+        return Picture(light, mask, nearness)
+
+    def background(self, scene: Scene, camera: Camera, people: Sequence[Floats]) -> Floats:
+        """Draw all but the people, (H, W, 3), with their shadows.
+
+        Args:
+            scene: what to draw.
+            camera: as `draw` takes it.
+            people: (V, 3) surfaces in the camera's axes that cast shadows [m].
+        """
+        times = 2 if scene.unsharp else 1
+        light = np.empty((self.height // times, self.width // times, 3), dtype=np.float32)
+        if scene.kind == "photo" and scene.photo is not None:
+            light[:] = _cut(scene.photo, *light.shape[:2], scene.clouds)
+        elif scene.kind == "flat":
+            draw_flat(scene.corners, scene.clouds, self._noise, light)
+        else:
+            self._room(scene, camera, people, light, np.float32(times))
+        return enlarge(light, times) if times > 1 else light
+
+    def person(self, look: Look, scene: Scene, camera: Camera, light: Floats, mask: Floats) -> Floats:
+        """Draw the person last posed over ``light`` (H, W, 3), the share of each pixel into ``mask`` (H, W).
+
+        Returns:
+            `Picture.nearness`, overwritten by the next person.
+        """
+        fragments = self.see(camera.focal[0], camera.centre)
         shade(
             self._faces, self._parts, self.mesh.places, self.normals, fragments.face, fragments.weights,
             look.materials, look.cuts, _lights(scene, camera), self._noise, light, mask,
         )  # fmt: skip
-        return Picture(light, mask, fragments.nearness)
+        return fragments.nearness
 
     def see(self, focal: float, centre: tuple[float, float]) -> Fragments:
         """Find what the finer pixels see of the mesh last posed; overwritten by the next call.
@@ -154,23 +181,21 @@ class Studio:
         fill(screen, self._faces[:count], fragments.nearness, fragments.face, fragments.weights)
         return fragments
 
-    def _background(self, scene: Scene, camera: Camera, light: Floats) -> None:
-        if scene.kind in ("flat", "photo"):
-            if scene.photo is not None:
-                light[:] = _cut(scene.photo, self.height, self.width, scene.clouds)
-            else:
-                draw_flat(scene.corners, scene.clouds, self._noise, light)
-            return
+    def _room(self, scene: Scene, camera: Camera, people: Sequence[Floats], light: Floats, times: np.float32) -> None:
         turn = camera.rotation.astype(np.float32)
-        up, eye = np.ascontiguousarray(turn[:, 2]), camera.position.astype(np.float32)
+        eye = camera.position.astype(np.float32)
         focal, centre = np.float32(camera.focal[0]), np.array(camera.centre, dtype=np.float32)
-        cast_shadow(
-            self.points, turn @ scene.sun, up, eye[2], focal / _COARSER, centre / np.float32(_COARSER), self._shadow
-        )
-        smooth(self._shadow, self._spare, max(1, round(_BLUR * focal / _COARSER)))
+        coarse, reach = np.float32(1.0 / _COARSER), max(1, round(_BLUR * float(focal) / _COARSER))
+        self._shadow.fill(0.0)
+        for points in people:
+            cast_shadow(
+                points, turn @ scene.sun, np.ascontiguousarray(turn[:, 2]), eye[2], focal * coarse, centre * coarse,
+                self._shadow,
+            )  # fmt: skip
+        smooth(self._shadow, self._spare, reach)
         draw_room(
-            np.ascontiguousarray(turn.T), eye, focal, centre, scene.low, scene.high, scene.surfaces, scene.boxes,
-            scene.box_surfaces, scene.haze, self._noise, self._shadow, np.float32(scene.darkness), light,
+            np.ascontiguousarray(turn.T), eye, focal / times, centre / times, scene.low, scene.high, scene.surfaces,
+            scene.boxes, scene.box_surfaces, scene.haze, self._noise, self._shadow, np.float32(scene.darkness), light,
         )  # fmt: skip
 
 

@@ -56,6 +56,7 @@ class Scene:
         corners: (4, 3) colours of a flat background.
         clouds: (4,) their size, share, shifts.
         photo: (H, W, 3) linear light, or None.
+        unsharp: whether what is behind the person is out of focus.
     """
 
     kind: Kind
@@ -73,17 +74,25 @@ class Scene:
     corners: Floats
     clouds: Floats
     photo: Floats | None
+    unsharp: bool
 
 
-def random_scene(random: np.random.Generator, eye: NDArray[np.floating]) -> Scene:
-    """Draw a scene for a camera at ``eye`` (3,) [m]."""
+def random_scene(random: np.random.Generator, eye: Array, path: Array | None = None) -> Scene:
+    """Draw a scene.
+
+    Args:
+        random: decides everything.
+        eye: (3,) where the camera is [m].
+        path: (N, 2) where people are [m]; the origin if not given.
+    """
+    ways = np.zeros((1, 2)) if path is None else np.asarray(path, dtype=float)
     photos = photographs()
     chances = [0.45, 0.2, 0.15, 0.2] if photos else [0.5, 0.25, 0.25, 0.0]
     kind: Kind = ("room", "open", "flat", "photo")[int(np.searchsorted(np.cumsum(chances[:3]), random.random()))]
     if kind in ("room", "open") and eye[2] < LOWEST_EYE:
         kind = "flat"
-    low, high = _extent(random, eye, kind)
-    boxes = _boxes(random, eye, low, high, kind)
+    low, high = _extent(random, eye, ways, kind)
+    boxes = _boxes(random, eye, ways, low, high, kind)
     height, turn = random.uniform(np.radians(20), np.radians(88)), random.uniform(-np.pi, np.pi)
     sun = np.array([np.cos(height) * np.cos(turn), np.cos(height) * np.sin(turn), np.sin(height)])
     warm = random.uniform((0.9, 0.95, 0.8), (1.15, 1.05, 1.1))
@@ -103,6 +112,7 @@ def random_scene(random: np.random.Generator, eye: NDArray[np.floating]) -> Scen
         corners=np.stack([cloth_colour(random) for _ in range(4)]),
         clouds=np.array([np.exp(random.uniform(1, 5)), random.uniform(0, 1.4), *random.uniform(0, 256, 2)], np.float32),
         photo=photos[random.integers(len(photos))] if kind == "photo" else None,
+        unsharp=bool(random.random() < 0.4),
     )
 
 
@@ -137,24 +147,26 @@ def photographs() -> tuple[Floats, ...]:
     return tuple(np.ascontiguousarray(image, dtype=np.float32) for image in found)
 
 
-def _extent(random: np.random.Generator, eye: Array, kind: Kind) -> tuple[Array, Array]:
+def _extent(random: np.random.Generator, eye: Array, ways: Array, kind: Kind) -> tuple[Array, Array]:
     """Corners of a room that holds the person and the camera."""
     least, most, top = (0.8, 6.0, random.uniform(2.6, 6.0)) if kind != "open" else (40.0, 150.0, 60.0)
-    low = np.minimum(0.0, eye) - random.uniform(least, most, 3)
-    high = np.maximum(0.0, eye) + random.uniform(least, most, 3)
+    low = np.minimum(np.append(ways.min(axis=0), 0.0), eye) - random.uniform(least, most, 3)
+    high = np.maximum(np.append(ways.max(axis=0), 0.0), eye) + random.uniform(least, most, 3)
     low[2], high[2] = 0.0, max(top, eye[2] + 0.5)
     return low, high
 
 
-def _boxes(random: np.random.Generator, eye: Array, low: Array, high: Array, kind: Kind) -> Floats:
-    """Things on the floor and on the walls, (K, 6): none between the camera and the person."""
+def _boxes(random: np.random.Generator, eye: Array, ways: Array, low: Array, high: Array, kind: Kind) -> Floats:
+    """Things on the floor and on the walls, (K, 6): none where people are nor between them and the camera."""
     rows = []
+    sight = eye[:2] - ways
     for _ in range(int(random.integers(0, 6))):
         half = random.uniform(0.1, 0.8, 2) if kind == "room" else random.uniform(0.5, 8.0, 2)
         tall = random.uniform(0.2, 2.2) if kind == "room" else random.uniform(0.5, 12.0)
         place = random.uniform(low[:2], high[:2]) if kind == "room" else random.uniform(-35.0, 35.0, 2)
-        share = np.clip(place @ eye[:2] / max(eye[:2] @ eye[:2], 1e-6), 0.0, 1.0)
-        if np.linalg.norm(place - share * eye[:2]) > np.linalg.norm(half) + _CLEAR:
+        share = np.clip(((place - ways) * sight).sum(axis=1) / np.maximum((sight**2).sum(axis=1), 1e-6), 0.0, 1.0)
+        gaps = np.linalg.norm(place - ways - share[:, None] * sight, axis=1)
+        if gaps.min() > np.linalg.norm(half) + _CLEAR:
             rows.append([*(place - half), 0.0, *(place + half), tall])
     if kind == "room":
         for _ in range(int(random.integers(0, 5))):
