@@ -6,6 +6,7 @@ import base64
 import html
 import re
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
 from matplotlib.figure import Figure
 
@@ -38,6 +39,10 @@ th.name, td.name { text-align: left; }
 tbody tr:nth-child(even) { background: var(--band); }
 img { display: block; max-width: 100%; height: auto; margin: 8px 0 4px; }
 figure { margin: 0 0 10px; }
+.films { display: flex; flex-wrap: wrap; gap: 14px; align-items: flex-start; }
+.films figure { flex: 0 1 auto; max-width: 100%; margin: 8px 0 6px; }
+video { display: block; max-width: 100%; max-height: 74vh; background: #000; border-radius: 4px; }
+.films figure:not(:only-child) video { max-height: 52vh; }
 figcaption { color: var(--soft); font-size: 13.5px; }
 .warn { border-left: 4px solid #d55e00; background: #fdf3ec; padding: 8px 14px; margin: 12px 0; }
 .warn ul { margin: 4px 0; padding-left: 20px; }
@@ -110,10 +115,29 @@ def picture(figure: Figure, caption: str, dpi: int = 130) -> Html:
     return image(style.to_png(figure, dpi, colours=96), caption)
 
 
-def image(png: bytes, caption: str) -> Html:
-    """Return a PNG, inlined, with its caption."""
-    data = base64.b64encode(png).decode("ascii")
-    tag = f'<img alt="{html.escape(caption)}" src="data:image/png;base64,{data}">'
+def image(data: bytes, caption: str) -> Html:
+    """Return a PNG or JPEG, inlined, with its caption."""
+    tag = f'<img alt="{html.escape(caption)}" src="{_inlined(data)}">'
+    return element("figure", Html(tag), element("figcaption", caption))
+
+
+def _inlined(data: bytes) -> str:
+    kind = "jpeg" if data.startswith(b"\xff\xd8") else "png"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def film(name: str, poster: bytes | None, caption: str) -> Html:
+    """Return a film that lies beside the page, with controls; where the file is gone its poster is shown.
+
+    Args:
+        name: of the file.
+        poster: PNG or JPEG, inlined.
+        caption: below it.
+    """
+    address = quote(f"./{name}")
+    still = "" if poster is None else f' poster="{_inlined(poster)}"'
+    link = Html(f'<a href="{address}">{text(name)}</a>')
+    tag = f'<video controls loop muted playsinline preload="metadata" src="{address}"{still}>{link}</video>'
     return element("figure", Html(tag), element("figcaption", caption))
 
 
@@ -123,7 +147,7 @@ def bullets(items: Iterable[object]) -> Html:
 
 
 def page(title: str, body: Html) -> str:
-    """Return a whole document that refers to nothing outside of it."""
+    """Return a whole document that refers to nothing outside of it, films beside it aside."""
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)}</title><style>{CSS}</style>"

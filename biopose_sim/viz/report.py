@@ -24,6 +24,7 @@ from biopose_sim.viz.report_forces import forces_part
 from biopose_sim.viz.report_gait import gait_of
 from biopose_sim.viz.report_head import Known, cards_part, header_part, subject_part, warnings_part
 from biopose_sim.viz.report_quality import Quality, feet_part, landmark_table, limit_part
+from biopose_sim.viz.report_video import VideoPage, video_part
 
 # So many trials get their figures; more would make the page heavy. All trials are in the tables.
 MOST_TRIALS_WITH_FIGURES = 6
@@ -68,8 +69,9 @@ def write_report(
     simulations: Mapping[str, Path] | None = None,
     events: Mapping[str, GaitEvents] | None = None,
     known: Known = _ALL_KNOWN,
+    video: VideoPage | None = None,
 ) -> Path:
-    """Write the report as one self-contained HTML file, whole or not at all.
+    """Write the report as one self-contained HTML file (films beside it aside), whole or not at all.
 
     Args:
         path: where to; its folder must exist.
@@ -87,6 +89,7 @@ def write_report(
         simulations: folder of the simulation (``simulation.json``) by trial.
         events: of gait by trial, where they are known already; they are sought in the others.
         known: what is known of how the results were found.
+        video: of the clip that the results were found from.
 
     Returns:
         The path of the file.
@@ -99,6 +102,7 @@ def write_report(
     factors = np.asarray(model.scales if scales is None else scales, dtype=float)
     true_factors = None if true_scales is None else np.asarray(true_scales, dtype=float)
     parts = [
+        video_part(video),
         _gait(model, results, events or {}),
         forces_part(simulations or {}),
         *(_section(section) for section in sections),
