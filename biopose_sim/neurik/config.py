@@ -18,7 +18,8 @@ from biopose_sim.paths import models_dir
 OPTIMISERS = ("adam", "adamw")
 FALLS = ("exponential", "cosine")
 PRECISIONS = ("auto", "float32", "bfloat16")
-_TYPES = {int: "a whole number", float: "a number", str: "a text in quotes"}
+_TYPES = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}
+_OTHERS = ("lifter", "mqhmr_")
 T = TypeVar("T")
 
 
@@ -97,8 +98,9 @@ class TrainConfig:
 
 
 def config_names() -> list[str]:
-    """Names of the configurations that are shipped."""
-    return sorted(path.stem for path in (models_dir() / "training").glob("*.toml"))
+    """Names of the configurations that are shipped for NeurIK; the other networks' have names of their own."""
+    names = (path.stem for path in (models_dir() / "training").glob("*.toml"))
+    return sorted(name for name in names if not name.startswith(_OTHERS))
 
 
 def load_config(name: str | Path, settings: Sequence[str] = ()) -> TrainConfig:
@@ -203,6 +205,6 @@ def _typed(kind: Any, value: Any, source: str | Path, name: str) -> Any:
     wanted = next((k for k in get_args(kind) if k is not NoneType), kind)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if isinstance(value, bool) or not isinstance(value, wanted) or value != value:
+    if isinstance(value, bool) is not (wanted is bool) or not isinstance(value, wanted) or value != value:
         raise InputError(source, f"'{name}' is {value!r}", f"{_TYPES[wanted]} is needed")
     return value

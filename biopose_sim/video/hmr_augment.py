@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..errors import InputError
-from .hmr_truth import SIDE, Changes
+from .hmr_truth import Changes
 from .keypoints import Array
+from .weak_camera import SIDE
 
 # Parts of the body that crops keep, their share of the crops of whole and of upper bodies, and how much larger than
 # the box round their points the crop is (HMR2.0's 1.2 times a factor of each).

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from .hmr_truth import SIDE, Truth
+from .hmr_truth import Truth
+from .weak_camera import SIDE
 
 
 @dataclass(frozen=True)

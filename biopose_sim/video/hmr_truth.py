@@ -15,18 +15,13 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from .encoder import IMAGE_SIZE
 from .hmr_data import Labels
 from .hmr_layouts import Layout
+from .weak_camera import FOCAL, SIDE, CropCamera
 
 if TYPE_CHECKING:
     from .anny_bones import AnnyBones
     from .synthetic_batch import PeopleBatch
-
-SIDE = IMAGE_SIZE[0]
-"""Rows and columns of a cut-out [pixel]."""
-FOCAL = 5000.0
-"""Focal length of a cut-out where the camera's is not known [pixel]: HMR2.0's and the paper's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +53,11 @@ class Truth:
     def __len__(self) -> int:
         """Number of images B."""
         return len(self.images)
+
+    @property
+    def crop(self) -> CropCamera:
+        """The cameras that see the images."""
+        return CropCamera(self.focal, self.centre)
 
     def to(self, device: torch.device | str) -> Truth:
         """Return the batch on a device."""
