@@ -44,51 +44,44 @@ def boxes_of_corners(corners: Array, padding: float = 1.0) -> Array:
     return np.column_stack([0.5 * (corners[:, :2] + corners[:, 2:]), side])
 
 
-def cut_out(frame: NDArray[np.uint8] | Tensor, boxes: Tensor) -> Tensor:
+def cut_out(frame: NDArray[np.uint8], boxes: Array) -> Tensor:
     """Cut people out of a frame.
 
-    Each pixel of a crop is the mean of the part of the frame that it covers, so that nothing flickers where the person
-    is larger than the crop; where the person is smaller, pixels are interpolated.
+    Each pixel of a crop is a mean (triangle filter) of the part of the frame that it covers, so that nothing flickers
+    where the person is larger than the crop; where the person is smaller, pixels are interpolated.
 
     Args:
-        frame: (H, W, 3) uint8, red, green, blue.
+        frame: (H, W, 3), red, green, blue.
         boxes: (B, 3).
 
     Returns:
         (B, 3, 256, 256) uint8.
     """
-    picture = torch.as_tensor(frame)
-    boxes = boxes.to(picture.device, torch.float32)
-    pixels = picture.permute(2, 0, 1)[None].float()
-    return torch.cat([_one(pixels, *box.tolist()) for box in boxes]).round().clamp(0, 255).to(torch.uint8)
+    crops = np.stack([_one(frame, *map(float, box)) for box in boxes])
+    return torch.from_numpy(crops).permute(0, 3, 1, 2)
 
 
-def _one(pixels: Tensor, across: float, down: float, side: float) -> Tensor:
-    """(1, 3, 256, 256) of the picture (1, 3, H, W), in two steps: the part around the box, then its samples."""
-    height, width = pixels.shape[-2:]
+def _one(frame: NDArray[np.uint8], across: float, down: float, side: float) -> NDArray[np.uint8]:
+    """(256, 256, 3) of a frame."""
+    from PIL import Image
+
+    height, width = frame.shape[:2]
     margin = 2 + int(side / SIDE)
-    left, top = int(np.floor(across - side / 2)) - margin, int(np.floor(down - side / 2)) - margin
-    right, bottom = int(np.ceil(across + side / 2)) + margin, int(np.ceil(down + side / 2)) + margin
-    part = pixels[..., max(top, 0) : max(min(bottom, height), 0), max(left, 0) : max(min(right, width), 0)]
-    if 0 in part.shape:
-        return pixels.new_zeros(1, 3, SIDE, SIDE)
-    rows = _samples(down - side / 2 - max(top, 0), side, part.shape[-2], pixels)
-    columns = _samples(across - side / 2 - max(left, 0), side, part.shape[-1], pixels)
-    return rows @ part @ columns.T
-
-
-def _samples(start: float, side: float, count: int, like: Tensor) -> Tensor:
-    """(256, count) share of each pixel in each sample: triangles over two samples, or two pixels if larger.
-
-    Pixels outside of the picture count as black: the shares of a sample beyond the border sum to less than 1.
-    """
-    reach = max(side / SIDE, 1.0)
-    middles = start + side / SIDE * (torch.arange(SIDE, device=like.device, dtype=torch.float64)[:, None] + 0.5)
-    # Pixels around each sample, in the picture or not: their shares sum to 1.
-    near = middles.floor() + 0.5 + torch.arange(-int(reach) - 1, int(reach) + 2, device=like.device)
-    total = (1.0 - (near - middles).abs() / reach).clamp_min(0.0).sum(dim=1, keepdim=True)
-    apart = (torch.arange(count, device=like.device) + 0.5 - middles).abs()
-    return ((1.0 - apart / reach).clamp_min(0.0) / total).to(like.dtype)
+    corner = np.array([down - side / 2, across - side / 2])
+    low, high = np.floor(corner).astype(int) - margin, np.ceil(corner + side).astype(int) + margin
+    first, last = np.clip(low, 0, (height, width)), np.clip(high, 0, (height, width))
+    part = frame[first[0] : last[0], first[1] : last[1]]
+    if part.size == 0:
+        return np.zeros((SIDE, SIDE, 3), dtype=np.uint8)
+    (above, left), (below, right) = first - low, high - last
+    if max(above, left, below, right):
+        part = np.pad(part, ((above, below), (left, right), (0, 0)))
+    top, start = corner - low
+    return np.asarray(
+        Image.fromarray(np.ascontiguousarray(part)).resize(
+            (SIDE, SIDE), Image.Resampling.BILINEAR, box=(start, top, start + side, top + side)
+        )
+    )
 
 
 def to_crop(pixels: Array, boxes: Array) -> Array:

@@ -131,7 +131,7 @@ def _batches(
     known = ((number, frame) for number, frame in _counted(frames, len(seen), where) if seen[number])
     while part := list(islice(known, max(config.batch, 1))):
         numbers = [number for number, _ in part]
-        images = [cut_out(frame, torch.from_numpy(boxes[[number]])) for number, frame in part]
+        images = [cut_out(frame, boxes[[number]]) for number, frame in part]
         crop = CropCamera.of(view.camera, torch.from_numpy(ideal[numbers]).float())
         yield _Batch(numbers, torch.cat(images).to(config.device), ideal[numbers], crop.to(config.device))
 
