@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "biopose_sim.cli.demo",
     "fit": "biopose_sim.cli.fit",
     "predict": "biopose_sim.cli.predict",
+    "video": "biopose_sim.cli.video",
     "ik": "biopose_sim.cli.ik",
     "simulate": "biopose_sim.cli.simulate",
     "report": "biopose_sim.cli.report",

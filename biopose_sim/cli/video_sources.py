@@ -149,11 +149,11 @@ def _person(
         problem = f"shows {len(crowd.boxes)} people: {crowd}"
         raise InputError(clip.path, problem, f"say --person 1, 2, ... as numbered in {picture}, largest, left or right")
 
-    def tell(done: int) -> None:
-        progress(f"finding key points in {clip.name}: {done} of {clip.n_frames} frames")
+    def tell(done: int, of: int) -> None:
+        progress(f"finding key points in {clip.name}: {done} of {of} frames")
 
     found = detect(clip, person=asked.person, crowd=crowd, progress=tell)
-    return follow(found.detections, "largest"), found.world, found.notes
+    return follow(found.detections, "largest"), found.world, ()
 
 
 def _draw_people(clip: Clip, frame: int, boxes: Array, picture: Path) -> None:

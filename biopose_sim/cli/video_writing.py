@@ -26,6 +26,9 @@ from biopose_sim.video.keypoints import COMMON, Array, KeyPoints
 from biopose_sim.video.points import body_points, with_key_points
 from biopose_sim.video.types import Estimate
 
+# Name of a film, its poster (JPEG), and a sheet of some moments of it (PNG).
+Film = tuple[str, bytes, bytes]
+
 
 def write_video(folder: ResultFolder, wishes: Wishes, video: Video, started: float, progress: Progress) -> None:
     """Write everything; OpenSim scales the model in a process of its own meanwhile.
@@ -48,7 +51,7 @@ def write_video(folder: ResultFolder, wishes: Wishes, video: Video, started: flo
         for sight in video.sights:
             write_key_points(folder.file(f"{sight.name}_keypoints.npz"), sight.followed.key_points)
         write_cameras(folder.file("cameras.json"), [view.camera for view in estimate.views])
-        films = [_film(folder, video, n, progress) for n in range(len(video.sights))] if wishes.overlay else []
+        films = [_film(folder, video, n, progress) if wishes.overlay else None for n in range(len(video.sights))]
         if wishes.report:
             from biopose_sim.cli.video_page import write_video_page
 
@@ -77,7 +80,7 @@ def result_of(model: OsimModel, estimate: Estimate) -> tuple[KinematicsResult, T
     """
     import torch
 
-    from biopose_sim.ik.solver import result_of_coordinates
+    from biopose_sim.ik.given import result_of_coordinates
 
     rows = [model.marker_names.index(name) for name in COMMON]
     with torch.no_grad():
@@ -119,8 +122,8 @@ def write_key_points(path: Path, key_points: KeyPoints) -> Path:
     return atomic_write(path, content.getvalue())
 
 
-def _film(folder: ResultFolder, video: Video, number: int, progress: Progress) -> tuple[str, bytes] | None:
-    """Name and poster of the film of one view; None where there is no clip."""
+def _film(folder: ResultFolder, video: Video, number: int, progress: Progress) -> Film | None:
+    """The film of one view; None where there is no clip."""
     from biopose_sim.viz.overlay import Shown, write_overlay
     from biopose_sim.viz.overlay_painter import PointsSeen
 
@@ -146,7 +149,7 @@ def _film(folder: ResultFolder, video: Video, number: int, progress: Progress) -
         progress(f"drawing the skeleton on {sight.name}: {done} of {len(estimate.time)} frames")
 
     overlay = write_overlay(path, _frames(sight.clip, estimate.time), shown, sheet=sheet, tell=tell)
-    return path.name, overlay.poster
+    return path.name, overlay.poster, sheet.read_bytes()
 
 
 def _frames(clip: Clip, times: Array) -> Iterator[Picture]:

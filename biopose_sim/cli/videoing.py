@@ -212,12 +212,24 @@ def warnings_of(video: Video) -> list[str]:
 
 def errors_px(view: View, estimate: Estimate) -> Array:
     """Mean distance of found and modelled key points in each frame, (T,) [px]; NaN where none was found."""
+    apart = np.linalg.norm(modelled(view, estimate) - view.key_points.points, axis=-1)
+    known = np.isfinite(apart)
+    return np.where(known.any(1), np.where(known, apart, 0.0).sum(1) / np.maximum(known.sum(1), 1), np.nan)
+
+
+def modelled(view: View, estimate: Estimate) -> Array:
+    """Where a view should see the key points, (T, 23, 2) [px]."""
     from biopose_sim.video.points import body_points
 
     points = body_points().matrix(estimate.model.marker_names) @ markers_of(estimate)
-    apart = np.linalg.norm(view.camera.project(points)[..., :2] - view.key_points.points, axis=-1)
-    known = np.isfinite(apart)
-    return np.where(known.any(1), np.where(known, apart, 0.0).sum(1) / np.maximum(known.sum(1), 1), np.nan)
+    return view.camera.project(points)[..., :2]
+
+
+def person_height(view: View) -> float:
+    """Usual height of the person in the picture [px]; NaN where nothing was found."""
+    y = view.key_points.points[..., 1]
+    rows = np.isfinite(y).sum(axis=1) > 1
+    return float(np.median(np.nanmax(y[rows], axis=1) - np.nanmin(y[rows], axis=1))) if rows.any() else float("nan")
 
 
 def markers_of(estimate: Estimate) -> Array:
@@ -232,8 +244,6 @@ def markers_of(estimate: Estimate) -> Array:
 def _row(video: Video, number: int) -> tuple[str, ...]:
     view, before = video.estimate.views[number], video.start.views[number]
     error, start = errors_px(view, video.estimate), errors_px(before, video.start)
-    y = view.key_points.points[..., 1]
-    tall = float(np.nanmedian(np.nanmax(y, axis=1) - np.nanmin(y, axis=1))) if np.isfinite(y).any() else np.nan
     seen = 100.0 * float(view.key_points.seen.mean())
     return (
         video.sights[number].name,
@@ -241,7 +251,7 @@ def _row(video: Video, number: int) -> tuple[str, ...]:
         f"{seen:.0f} %",
         f"{np.nanmean(error):.1f}",
         f"{np.nanmean(start):.1f}",
-        f"{100.0 * float(np.nanmean(error)) / tall:.1f}",
+        f"{100.0 * float(np.nanmean(error)) / person_height(view):.1f}",
     )
 
 
