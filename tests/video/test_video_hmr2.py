@@ -12,12 +12,19 @@ import pytest
 import torch
 from synthetic_smpl import write_npz
 
+from biopose_sim.bodies.markers import virtual_markers
 from biopose_sim.bodies.smpl import SmplBody
 from biopose_sim.errors import InputError
+from biopose_sim.io.camera import Camera
+from biopose_sim.video.checkpoints import convert
 from biopose_sim.video.encoder import PRESETS, make_encoder
 from biopose_sim.video.hmr2 import Hmr2, take_mean_pose
 from biopose_sim.video.hmr_smpl import SmplHeadBody
+from biopose_sim.video.keypoints import KeyPoints
 from biopose_sim.video.mqhmr import MqHmrConfig, build
+from biopose_sim.video.mqhmr_predict import PredictConfig, predict_clip
+from biopose_sim.video.refine_paper import PaperConfig
+from biopose_sim.video.types import View
 from biopose_sim.video.weak_camera import CropCamera
 
 EPSILON = 1e-5
@@ -134,7 +141,9 @@ def plain_head(t, features, heads):
     return np.stack(rotations), said[1], said[2]
 
 
-@pytest.mark.parametrize("head", [SMALL, {**SMALL, "token": 157}, {}], ids=["small", "mean token", "published"])
+@pytest.mark.parametrize(
+    "head", [SMALL, {**SMALL, "token": 157}, {"depth": 1}], ids=["small", "mean token", "published widths"]
+)
 def test_the_head_agrees_with_plain_formulae(smpl, tmp_path, head):
     tensors = checkpoint(**head)
     network, report = Hmr2.from_checkpoint(lightning(tmp_path / "hmr2.ckpt", tensors), smpl)
@@ -176,6 +185,27 @@ def test_whole_images_go_through(smpl, tmp_path):
         )
     torch.testing.assert_close(aside.rotations[1], output.rotations[1])
     assert not torch.allclose(aside.rotations[0, 0], output.rotations[0, 0], atol=0.1)
+
+
+def test_a_clip_goes_to_virtual_markers(smpl, tmp_path):
+    """The paper's baseline up to where NeurIK takes over; from safetensors as well."""
+    path = lightning(tmp_path / "hmr2.ckpt", checkpoint(**SMALL))
+    convert(path, tmp_path / "hmr2.safetensors")
+    camera = Camera.level(320, 240, 300.0)
+    points = np.random.default_rng(0).uniform([60, 40], [160, 220], (3, 23, 2))
+    view = View(camera, KeyPoints("clip", np.arange(3) / 30, points, np.ones((3, 23)), "anny23"))
+    frames = np.random.default_rng(1).integers(0, 256, (3, 240, 320, 3), dtype=np.uint8)
+    found = [
+        predict_clip(Hmr2.from_checkpoint(file, smpl)[0], frames, view).sequence
+        for file in (path, tmp_path / "hmr2.safetensors")
+    ]
+    np.testing.assert_array_equal(found[0].rotations, found[1].rotations)
+    assert (found[0].body, found[0].shape.shape) == ("smpl", (3, 10))
+    trial = virtual_markers(found[0], body=smpl.body)
+    assert trial.markers.shape == (3, 142, 3)
+    assert np.isfinite(trial.markers).all()
+    with pytest.raises(InputError, match="no query tokens"):
+        predict_clip(Hmr2.from_checkpoint(path, smpl)[0], frames, view, PredictConfig(refine=PaperConfig()))
 
 
 def test_checkpoints_that_are_none(smpl, tmp_path):
