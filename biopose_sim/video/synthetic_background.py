@@ -155,6 +155,12 @@ def draw_room(turn, eye, focal, centre, low, high, surfaces, boxes, box_surfaces
                 if face == ROOM_FLOOR:
                     dim = _ONE - darkness * shadow[r, column * columns // width]
             mix, bright = _surface(surface, u, v, noise)
+            # What is finer than a pixel is seen as its mean.
+            slant = abs(dz) if face <= ROOM_TOP and hit < 0 else _HALF
+            step = t * scale / (slant + np.float32(0.01))
+            plain = min(_ONE, surface[S_SCALE] / (np.float32(3.0) * step)) if surface[S_PATTERN] != S_PLAIN else _ONE
+            mix = _HALF + plain * (mix - _HALF)
+            bright = _ONE + min(_ONE, np.float32(0.05) / step) * (bright - _ONE)
             # As much of the haze as exp would give near, and less far away; cheaper.
             fog = haze[3] * t / (_ONE + haze[3] * t)
             bright *= dim

@@ -17,15 +17,17 @@ from ik_pipeline.sources.cmu_takes import list_takes, prepare_takes, read_take
 
 from ..bodies.anny_table import load_anny_data
 from ..bodies.retarget import retarget
+from ..bodies.retarget_rig import bone_heads, rig_of, sole_points
 from ..errors import InputError
 from ..io import atomic_write
+from ..io.bvh import Bvh
 
 Split = Literal["train", "val", "test"]
 # Frames per second of the table: neighbours are alike.
 RATE = 12.0
 # Takes are put on the body at this rate, so that feet stand.
 _FULL_RATE = 30.0
-PEOPLE = 1024
+PEOPLE = 256
 # Quaternions are stored as multiples of this.
 _UNIT = 1.0 / 32767.0
 _SEEDS = {"train": 0, "val": 1, "test": 2}
@@ -76,7 +78,7 @@ def subjects(split: Split, everyone: set[str]) -> set[str]:
 def build_motion_table(
     folder: str | Path, path: str | Path, work: str | Path, *, rate: float = RATE, people: int = PEOPLE
 ) -> Path:
-    """Put all usable takes on a body and write their poses, of all splits; about two minutes.
+    """Put all usable takes on a body and write their poses, of all splits; one or two minutes.
 
     Args:
         folder: BVH files of CMU or an archive of them; see `ik_pipeline.sources.cmu_takes.prepare_takes`.
@@ -93,25 +95,41 @@ def build_motion_table(
         raise InputError(folder, "holds no usable take", "give the folder with CMU's BVH files")
     adult = random_adults(1, 0)[0]
     poses, heights = [], []
-    step = max(1, round(_FULL_RATE / rate))
     for take in takes:
-        sequence = retarget(read_take(take.file), adult, limit=(take.first, take.first + take.frames), fps=_FULL_RATE)
-        rotations = sequence.rotations[::step]
-        poses.append(np.stack([_packed(frame) for frame in rotations]))
-        heights.append(_clearance(rotations, np.asarray(sequence.translation)[::step], adult))
+        quaternions, clearance = take_poses(read_take(take.file), adult, rate, (take.first, take.first + take.frames))
+        poses.append(quaternions)
+        heights.append(clearance)
     counts = [len(block) for block in poses]
     buffer = io.BytesIO()
     np.savez(
         buffer,
         allow_pickle=False,
         quaternions=np.concatenate(poses),
-        clearance=np.concatenate(heights).astype(np.float32),
+        clearance=np.concatenate(heights),
         takes=np.repeat(np.arange(len(takes), dtype=np.int32), counts),
         names=np.array([take.name for take in takes]),
         **{f"people_{split}": random_adults(people, 1000 + seed) for split, seed in _SEEDS.items()},
     )
     atomic_write(Path(path), buffer.getvalue())
     return Path(path)
+
+
+def take_poses(
+    bvh: Bvh, adult: NDArray[np.floating], rate: float = RATE, limit: tuple[int, int] | None = None
+) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+    """Return `MotionTable.quaternions` and `MotionTable.clearance` of one take.
+
+    Args:
+        bvh: the take.
+        adult: (6,) phenotype values of the body it is put on; the poses go for others too.
+        rate: frames per second that are kept [Hz].
+        limit: as `bodies.retarget.retarget` takes it.
+    """
+    sequence = retarget(bvh, adult, limit=limit, fps=_FULL_RATE)
+    kept = slice(None, None, max(1, round(_FULL_RATE / rate)))
+    rotations, translation = np.asarray(sequence.rotations)[kept], np.asarray(sequence.translation)[kept]
+    packed = np.round(Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_quat() / _UNIT).astype(np.int16)
+    return packed.reshape(len(rotations), -1, 4), _clearance(rotations, translation, adult)
 
 
 def read_motion_table(path: str | Path, split: Split) -> MotionTable:
@@ -145,22 +163,14 @@ def read_motion_table(path: str | Path, split: Split) -> MotionTable:
     )
 
 
-def _packed(rotations: NDArray[np.floating]) -> NDArray[np.int16]:
-    return np.round(Rotation.from_matrix(rotations).as_quat() / _UNIT).astype(np.int16)
-
-
 def _clearance(
     rotations: NDArray[np.floating], translation: NDArray[np.floating], adult: NDArray[np.floating]
-) -> NDArray[np.floating]:
+) -> NDArray[np.float32]:
     """(T,) height of the lowest sole point above the floor by that of the hips at rest; never negative."""
-    from ..bodies.retarget_rig import bone_heads, rig_of, sole_points
-
     rig = rig_of(adult)
-    heads = bone_heads(rig, np.asarray(rotations), translation)
-    lowest = np.min(
-        [sole_points(rig, side, np.asarray(rotations), heads)[..., 2].min(axis=1) for side in rig.soles], axis=0
-    )
-    return np.maximum(lowest, 0.0) / hip_height(rig.heads)
+    heads = bone_heads(rig, rotations, translation)
+    soles = [sole_points(rig, side, rotations, heads)[..., 2].min(axis=1) for side in rig.soles]
+    return np.asarray(np.maximum(np.min(soles, axis=0), 0.0) / hip_height(rig.heads), dtype=np.float32)
 
 
 def hip_height(heads: NDArray[np.floating]) -> float:

@@ -165,6 +165,12 @@ class Studio:
         )  # fmt: skip
         return fragments.nearness
 
+    def coverage(self, focal: float, centre: tuple[float, float]) -> Floats:
+        """Return the share of each pixel (H, W) that the mesh last posed covers; arguments as `see` takes them."""
+        covered = self.see(focal, centre).covered
+        blocks = covered.reshape(self.height, _FINER, self.width, _FINER)
+        return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
+
     def see(self, focal: float, centre: tuple[float, float]) -> Fragments:
         """Find what the finer pixels see of the mesh last posed; overwritten by the next call.
 
