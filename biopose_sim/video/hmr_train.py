@@ -8,13 +8,16 @@ import pickle
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from .. import __version__
 from ..errors import InputError
 from ..io import atomic_path, atomic_write
+from ..io.record import versions
 from ..neurik.config import differences
 from ..neurik.scalars import ScalarLog
 from ..neurik.stopping import stop_requests
@@ -25,8 +28,9 @@ from .hmr_losses import hmr_losses
 from .hmr_streams import TrainingData
 from .hmr_truth import Truth
 from .mqhmr import MqHmr, build
+from .mqhmr_files import save_mqhmr
 
-CHECKPOINT, LOG, CONFIG = "checkpoint.pt", "log.jsonl", "config.json"
+CHECKPOINT, LOG, CONFIG, WEIGHTS = "checkpoint.pt", "log.jsonl", "config.json", "weights"
 _ANEW = "give another output folder, or delete this one to begin anew"
 Tell = Callable[[str], None]
 
@@ -50,7 +54,8 @@ def train_mqhmr(
     Args:
         config: how.
         data: what on.
-        output: folder for the checkpoint, the log (lines of JSON, and for TensorBoard) and the configuration.
+        output: folder for the checkpoint, the log (lines of JSON, and for TensorBoard), the configuration and, at the
+            end, ``weights``, which `mqhmr_files.load_mqhmr` reads.
         resume: go on from a checkpoint there, if there is one.
         encoder: a checkpoint of HMR2.0, TokenHMR or ViTPose whose encoder training begins from.
         body: the body under the head, where it needs the user's files; else by the name in the configuration.
@@ -147,7 +152,27 @@ class HmrTrainer:
                     if last or time.monotonic() - saved > self.config.checkpoint_seconds:
                         self.save()
                         saved = time.monotonic()
+        if self.step == self.config.steps:
+            save_mqhmr(self.output / WEIGHTS, self.best, self.about())
         return self.best
+
+    def about(self) -> dict[str, Any]:
+        """Return what a card says of the training."""
+        return {
+            "biopose_sim": __version__,
+            "versions": versions(),
+            "data": self.data.name,
+            "training": {
+                "configuration": self.config.record(),
+                "encoder": str(self._encoder or "random"),
+                "steps": self.step,
+                "images": self.step * self.config.batch,
+                "seconds": round(self.seconds, 1),
+                "device": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "processor",
+                "threads": torch.get_num_threads(),
+            },
+            "metrics": self.metrics,
+        }
 
     def save(self) -> None:
         """Write a checkpoint from which training goes on as if it had not stopped."""

@@ -24,6 +24,7 @@ from biopose_sim.video.hmr_streams import FixedData
 from biopose_sim.video.hmr_train import CHECKPOINT, LOG, HmrTrainer, train_mqhmr
 from biopose_sim.video.hmr_truth import Truth
 from biopose_sim.video.mqhmr import MqHmrConfig, build, placed
+from biopose_sim.video.mqhmr_files import load_mqhmr
 from biopose_sim.video.weak_camera import SIDE, CropCamera
 
 BODY, POINTS = AnnyHeadBody(), AnnyPoints()
@@ -150,6 +151,8 @@ def test_killed_and_resumed_is_as_uninterrupted(tmp_path):
         for line in log:
             del line["time"]
     assert logs[0] == logs[1]
+    saved = load_mqhmr(tmp_path / "parts" / "weights", BODY)
+    assert all(torch.equal(value, one[f"average.{name}"]) for name, value in saved.state_dict().items())
     assert {"total", "pose", "shape", "points_3d", "points_2d", "rate"} <= logs[0][0].keys()
     assert {"mpjpe", "pa_mpjpe"} <= logs[0][-1].keys()
 
