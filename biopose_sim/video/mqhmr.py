@@ -192,16 +192,17 @@ class MqHmr(nn.Module):
         pixels: Tensor,
         confidence: Tensor,
         config: PaperConfig = _REFINEMENT,
-        images: Tensor | None = None,
+        maps: Cells | None = None,
     ) -> tuple[HmrOutput, PaperRefined]:
-        """Refine by 2D key points, as the paper does: on the decoder's output, or on its input where images are given.
+        """Refine by 2D key points, as the paper does: on the decoder's output, or on its input where maps are given.
 
         Args:
             output: of `forward`.
             pixels: (B, 23, 2) key points of `keypoints.COMMON` in the crops [pixel of 256]; NaN where not seen.
             confidence: (B, 23).
             config: iterations and so on.
-            images: as for `cells`: then the decoder's input queries are refined, at many times the cost.
+            maps: what `cells` gave for the images: then the decoder's input queries are refined, at many times the
+                cost.
 
         Returns:
             The refined output, and what the refinement says of each crop.
@@ -214,11 +215,10 @@ class MqHmr(nn.Module):
         crop = output.crop
         camera = Pinhole(crop.focal[:, None].expand(-1, 2), crop.centre)
         with torch.no_grad():
-            cells = None if images is None else self.cells(images)
-            start = output.tokens if cells is None else self.decoder.queries(len(pixels))
+            start = output.tokens if maps is None else self.decoder.queries(len(pixels))
 
         def tokens_of(refined: Tensor) -> Tensor:
-            return refined if cells is None else self.decoder(cells, refined)
+            return refined if maps is None else self.decoder(maps, refined)
 
         def decode(refined: Tensor) -> tuple[Tensor, Tensor]:
             found = self.said(tokens_of(refined), crop)

@@ -15,6 +15,7 @@ from ..io import atomic_path, atomic_write
 from ..io.record import plain, sha256
 from ..neurik.weights import CARD, WEIGHTS, find_weights
 from .checkpoints import compare_tensors, read_checkpoint
+from .hmr2 import Hmr2
 from .hmr_body import HeadBody
 from .mqhmr import MqHmr, MqHmrConfig, build, parameter_counts
 
@@ -82,6 +83,25 @@ def load_mqhmr(folder: str | Path, body: HeadBody | None = None, smpl: str | Pat
     network = build(MqHmrConfig.from_record(card["network"], place / CARD), "meta", body=body, smpl=smpl)
     take_weights(network, weights)
     return network.eval()
+
+
+def open_network(path: str | Path, smpl: str | Path | None = None) -> MqHmr | Hmr2:
+    """Read whatever mesh network a user names, for `mqhmr_predict.predict_clip`.
+
+    Args:
+        path: the folder of a trained MQ-HMR (or its weights in there, or the name of one that is shipped), or a whole
+            checkpoint of HMR2.0.
+        smpl: the user's SMPL file or folder, for networks of SMPL.
+
+    Raises:
+        InputError: neither, see `load_mqhmr` and `hmr2.Hmr2.from_checkpoint`.
+    """
+    place = Path(path)
+    if place.name == WEIGHTS and (place.parent / CARD).is_file():
+        place = place.parent
+    if place.is_file():
+        return Hmr2.from_checkpoint(place, smpl)[0]
+    return load_mqhmr(place, smpl=smpl)
 
 
 def take_weights(network: MqHmr, path: str | Path) -> None:

@@ -152,15 +152,15 @@ def _passed(network: MqHmr | Hmr2, batch: _Batch, view: View, config: PredictCon
     device = torch.device(config.device)
     faster = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
     with torch.no_grad(), faster:
-        output = network(batch.images, batch.crop)
-    if config.refine is None or not isinstance(network, MqHmr):
-        return output, [PLAIN] * len(batch.numbers)
+        if config.refine is None or not isinstance(network, MqHmr):
+            return network(batch.images, batch.crop), [PLAIN] * len(batch.numbers)
+        maps = network.cells(batch.images)
+        output = network.said(network.decoder(maps), batch.crop)
     points = view.key_points
     pixels = to_crop(view.camera.undistorted(points.points[batch.numbers]), batch.boxes)
     confidence = points.confidence[batch.numbers]
     targets, shares = (torch.from_numpy(values).float().to(device) for values in (pixels, confidence))
-    images = batch.images if config.queries else None
-    refined, said = network.refine(output, targets, shares, config.refine, images)
+    refined, said = network.refine(output, targets, shares, config.refine, maps if config.queries else None)
     return refined, list(said.flags)
 
 

@@ -14,7 +14,7 @@ from biopose_sim.errors import InputError
 from biopose_sim.video.encoder import PRESETS, make_encoder
 from biopose_sim.video.hmr_anny import AnnyHeadBody
 from biopose_sim.video.mqhmr import MqHmr, MqHmrConfig, build, parameter_counts
-from biopose_sim.video.mqhmr_files import load_mqhmr, save_mqhmr, take_weights
+from biopose_sim.video.mqhmr_files import load_mqhmr, open_network, save_mqhmr, take_weights
 from biopose_sim.video.weak_camera import CropCamera
 
 TINY = MqHmrConfig.preset("CI", tokens=6, width=32)
@@ -113,8 +113,10 @@ def test_refinement_of_tokens_brings_the_key_points_nearer(network, images):
             2, 23, 2, generator=torch.Generator().manual_seed(5)
         )
     confidence = torch.ones(2, 23)
-    for given in (None, images):
-        refined, said = network.refine(output, target, confidence, images=given)
+    with torch.no_grad():
+        maps = network.cells(images)
+    for given in (None, maps):
+        refined, said = network.refine(output, target, confidence, maps=given)
         assert (said.after < said.before).all(), said.flags
         torch.testing.assert_close(
             (camera.project(refined.key_points) - target).norm(dim=-1).mean(1), said.after, rtol=1e-3, atol=1e-2
@@ -161,7 +163,19 @@ def test_files_of_other_networks(network, anny, tmp_path):
         MqHmrConfig.preset("XXL")
 
 
-def test_records_are_json(tmp_path):
+def test_whatever_the_user_names_is_opened(network, tmp_path):
+    folder = save_mqhmr(tmp_path / "net", network)
+    for path in (folder, folder / "weights.safetensors"):
+        assert isinstance(open_network(path), MqHmr)
+    encoder = tmp_path / "vitpose.safetensors"
+    save_file(make_encoder(PRESETS["CI"]).state_dict(), encoder)
+    with pytest.raises(InputError, match=r"holds no head of HMR2\.0.*encoder alone"):
+        open_network(encoder)
+    with pytest.raises(InputError, match="holds no weights"):
+        open_network(tmp_path / "nothing")
+
+
+def test_records_are_json():
     config = MqHmrConfig.preset("B", tokens=48, scales=(4, 8))
     assert MqHmrConfig.from_record(json.loads(json.dumps(config.record())), "card") == config
     assert np.isscalar(config.tokens)

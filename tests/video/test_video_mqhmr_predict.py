@@ -101,11 +101,13 @@ def test_refined_as_in_the_paper(network, frames):
     truth = pixels_of(plain, camera) + np.random.default_rng(1).normal(0, 5, (FRAMES, 23, 2))
     seen = replace(view.key_points, points=truth)
     boxes = plain.boxes
-    config = PredictConfig(refine=PaperConfig(iterations=10))
-    refined = predict_clip(network, frames, View(camera, seen), config, boxes)
-    off = [np.linalg.norm(pixels_of(p, camera) - truth, axis=-1)[plain.sequence.seen].mean() for p in (plain, refined)]
-    assert refined.flags.count("ok") >= FRAMES - 2
-    assert off[1] < 0.95 * off[0]
+    start = np.linalg.norm(pixels_of(plain, camera) - truth, axis=-1)[plain.sequence.seen].mean()
+    for queries in (False, True):
+        config = PredictConfig(refine=PaperConfig(iterations=10), queries=queries)
+        refined = predict_clip(network, frames, View(camera, seen), config, boxes)
+        off = np.linalg.norm(pixels_of(refined, camera) - truth, axis=-1)[plain.sequence.seen].mean()
+        assert refined.flags.count("ok") >= FRAMES - 2
+        assert off < 0.95 * start
 
 
 def test_input_that_makes_no_sense(network, frames):
