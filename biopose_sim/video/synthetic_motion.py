@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ik_pipeline.sources.cmu import EXCLUDED, TEST, VAL, random_adults
+from ik_pipeline.sources.cmu import EXCLUDED, TEST, VAL
 from ik_pipeline.sources.cmu_takes import list_takes, prepare_takes, read_take
 
 from ..bodies.anny_table import load_anny_data
+from ..bodies.phenotypes import sample_adults
 from ..bodies.retarget import retarget
 from ..bodies.retarget_rig import bone_heads, rig_of, sole_points
 from ..errors import InputError
@@ -93,7 +94,7 @@ def build_motion_table(
     takes = [take for take in list_takes(prepare_takes(Path(folder), Path(work)))[0] if take.name not in EXCLUDED]
     if not takes:
         raise InputError(folder, "holds no usable take", "give the folder with CMU's BVH files")
-    adult = random_adults(1, 0)[0]
+    adult = sample_adults(1, 0)[0]
     poses, heights = [], []
     for take in takes:
         quaternions, clearance = take_poses(read_take(take.file), adult, rate, (take.first, take.first + take.frames))
@@ -108,7 +109,7 @@ def build_motion_table(
         clearance=np.concatenate(heights),
         takes=np.repeat(np.arange(len(takes), dtype=np.int32), counts),
         names=np.array([take.name for take in takes]),
-        **{f"people_{split}": random_adults(people, 1000 + seed) for split, seed in _SEEDS.items()},
+        **{f"people_{split}": sample_adults(people, 1000 + seed) for split, seed in _SEEDS.items()},
     )
     atomic_write(Path(path), buffer.getvalue())
     return Path(path)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -32,6 +34,11 @@ Array = NDArray[np.floating]
 Kind = Literal["room", "open", "flat", "photo"]
 # Things keep this far from the person and from the line to the camera [m].
 _CLEAR = 0.6
+# Photographs without people, by the package that brings them.
+_PHOTOGRAPHS = {
+    "skimage": ("data/coffee.png", "data/chelsea.png", "data/rocket.jpg", "data/brick.png", "data/grass.png"),
+    "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
+}
 # Cameras lower than this above the floor see no floor worth drawing [m].
 LOWEST_EYE = 0.15
 
@@ -129,22 +136,23 @@ def surface(random: np.random.Generator, patterns: tuple[int, ...] = (S_PLAIN, S
 
 @lru_cache(maxsize=1)
 def photographs() -> tuple[Floats, ...]:
-    """Return the photographs that scikit-image and scikit-learn bring, in linear light; none if neither is there."""
+    """Return the photographs that scikit-image and scikit-learn bring, in linear light; none if neither is installed.
+
+    Where they are installed, other scenes come of the same seed.
+    """
     found: list[Floats] = []
-    try:
-        from sklearn.datasets import load_sample_images
+    for package, names in _PHOTOGRAPHS.items():
+        spec = find_spec(package)
+        for folder in spec.submodule_search_locations or () if spec else ():
+            found += [_photograph(Path(folder, name)) for name in names if Path(folder, name).is_file()]
+    return tuple(found)
 
-        found += [linear(image) for image in load_sample_images().images]
-    except ImportError:
-        pass
-    try:
-        from skimage import data
 
-        # Only those that come with the package: the others would be downloaded. No people among them.
-        found += [linear(getattr(data, name)()[..., :3]) for name in ("coffee", "chelsea", "rocket")]
-    except (ImportError, OSError):
-        pass
-    return tuple(np.ascontiguousarray(image, dtype=np.float32) for image in found)
+def _photograph(path: Path) -> Floats:
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        return linear(np.asarray(picture.convert("RGB"), dtype=np.float32))
 
 
 def _extent(random: np.random.Generator, eye: Array, ways: Array, kind: Kind) -> tuple[Array, Array]:
