@@ -13,12 +13,13 @@ from ..errors import InputError
 from .clip import Clip, Picture
 from .detector_link import FIRST, NEXT, Detector
 from .keypoints import Array, Detections
-from .people import LONGEST, Crowd, box_of, find_people
+from .people import LONGEST, Crowd, box_of, find_people, is_person
 
 __all__ = ["Detected", "detect", "find_people"]
 
 # A point outside of the picture is a guess: below what `following.follow` takes for seen.
 _OUTSIDE = 0.1
+_CHECKS = 6  # frames in which a person is looked at again where few were found
 _AHEAD = 2  # pictures that are decoded while MediaPipe works
 _CHUNK = 32  # pictures held in memory where a clip is gone through backwards
 # Around a followed person, in heights: what MediaPipe sees of the picture, and the window that it is shown, which moves
@@ -88,6 +89,8 @@ def detect(
             landmarks = _one_of_several(clip, detector, crowd.frame, crowd.boxes[number], tell)
         else:
             landmarks = _whole_picture(clip, detector, tell)
+            if not len(crowd.boxes) and not _somebody(clip, detector, landmarks):
+                landmarks[:] = np.nan
     found = np.isfinite(landmarks[:, 0, 0])
     if not found.any():
         problem = f"no person is found in its {clip.n_frames} frames"
@@ -128,6 +131,13 @@ def _whole_picture(clip: Clip, detector: Detector, tell: _Count) -> Array:
     while waiting:
         take()
     return landmarks
+
+
+def _somebody(clip: Clip, detector: Detector, landmarks: Array) -> bool:
+    """Whether what was found is a person in at least one of a few frames."""
+    found = np.flatnonzero(np.isfinite(landmarks[:, 0, 0]))
+    some = np.unique(found[np.linspace(0, len(found) - 1, min(_CHECKS, len(found))).astype(int)])
+    return any(is_person(picture, landmarks[k], detector) for k, picture in clip.picked(some.tolist(), longest=LONGEST))
 
 
 def _one_of_several(clip: Clip, detector: Detector, frame: int, box: Array, tell: _Count) -> Array:
