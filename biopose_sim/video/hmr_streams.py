@@ -109,6 +109,7 @@ class PeopleData:
         augment: besides what the stream varies by itself; none if not given.
         markers: confidence of the virtual markers beside the key points.
         seed: of augmentation.
+        device: where images are changed: best that of the network.
     """
 
     def __init__(
@@ -119,14 +120,15 @@ class PeopleData:
         *,
         markers: float = 0.2,
         seed: int = 0,
+        device: torch.device | str = "cpu",
     ) -> None:
         from ..bodies.anny_table import load_anny_data
         from .anny_bones import AnnyBones
 
-        self.points = AnnyPoints()
+        self.points: BodyPointsOf = AnnyPoints()
         self.name = f"synthetic people {people.motion.split}, seed {people.seed}"
         self._people, self._held_out, self._augment = people, held_out, augment or NONE
-        self._markers, self._seed = markers, seed
+        self._markers, self._seed, self._device = markers, seed, device
         self._bones = AnnyBones.of(load_anny_data())
 
     def batches(self, size: int, first: int) -> Iterator[Truth]:
@@ -146,6 +148,7 @@ class PeopleData:
                 for n, own in zip(numbers, points)
             ]
         )
+        truth, changes = truth.to(self._device), changes.to(self._device)
         return replace(moved(truth, changes, layout), images=warped(truth.images, changes))
 
     def validation(self, count: int, size: int) -> Iterator[Truth]:

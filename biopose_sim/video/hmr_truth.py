@@ -82,6 +82,10 @@ class Changes:
     flip: Tensor
     colour: Tensor
 
+    def to(self, device: torch.device | str) -> Changes:
+        """Return them on a device."""
+        return Changes(*(getattr(self, field.name).to(device) for field in fields(self)))
+
     @property
     def turns(self) -> Tensor:
         """(B, 3, 3) what happens to the camera's axes: the mirror, then the turn."""
