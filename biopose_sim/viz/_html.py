@@ -41,8 +41,10 @@ img { display: block; max-width: 100%; height: auto; margin: 8px 0 4px; }
 figure { margin: 0 0 10px; }
 .films { display: flex; flex-wrap: wrap; gap: 14px; align-items: flex-start; }
 .films figure { flex: 0 1 auto; max-width: 100%; margin: 8px 0 6px; }
+.films figure:has(> img) { flex: 1 1 430px; } .films img { margin: 0 0 4px; }
+.films figcaption { width: 0; min-width: 100%; overflow-wrap: anywhere; }
 video { display: block; max-width: 100%; max-height: 74vh; background: #000; border-radius: 4px; }
-.films figure:not(:only-child) video { max-height: 52vh; }
+.films figure + figure video, .films figure:has(+ figure > video) video { max-height: 52vh; }
 figcaption { color: var(--soft); font-size: 13.5px; }
 .warn { border-left: 4px solid #d55e00; background: #fdf3ec; padding: 8px 14px; margin: 12px 0; }
 .warn ul { margin: 4px 0; padding-left: 20px; }

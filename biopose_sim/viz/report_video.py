@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose_sim.viz._html import Html, bullets, element, film, heading, image, join, picture, table
+from biopose_sim.viz.force_panels import shortened
 from biopose_sim.viz.report_tables import DASH, number
 from biopose_sim.viz.video_figures import plot_views
 from biopose_sim.viz.video_flags import flag_words
@@ -143,7 +144,7 @@ def _check_shape(view: VideoView, values: Array | NDArray[np.bool_] | None, shap
 
 
 def _films(page: VideoPage) -> list[Html]:
-    """The films side by side, and the moments of the first one below."""
+    """The films side by side, and the moments that there are of them."""
     films = [
         film(view.film, view.poster, f"{view.name}: {view.film}, beside this page")
         for view in page.views
@@ -156,7 +157,10 @@ def _films(page: VideoPage) -> list[Html]:
         "The scaled model on the clip: right blue, left orange. Dots: key points as they were found, from orange "
         "(uncertain) to green (certain); white lines lead to where the model has them."
     )
-    return [element("p", about), element("div", *films, css="films"), *(image(*sheet) for sheet in sheets)]
+    stills = [image(*sheet) for sheet in sheets]
+    if len(films) == 1:  # an upright film leaves room beside it
+        return [element("p", about), element("div", *films, *stills, css="films")]
+    return [element("p", about), element("div", *films, css="films"), *stills]
 
 
 def _known(page: VideoPage) -> list[Html]:
@@ -171,14 +175,22 @@ def _known(page: VideoPage) -> list[Html]:
 
 
 def _view_table(page: VideoPage) -> Html:
-    head = ["View", "Key points seen", "2D error [px]", "before [px]", "Change", "of the person's height", "95 % below"]
+    head = [
+        "View",
+        "Key points seen",
+        "2D error [px]",
+        "before [px]",
+        "Change",
+        "of the person's height",
+        "95 % below [px]",
+    ]
     rows = []
     for view in page.views:
         after, before = _mean(view.after), math.nan if view.before is None else _mean(view.before)
-        change = f"{100.0 * (after / before - 1.0):+.0f} %" if before > 0.0 else DASH
+        change = f"{100.0 * (after / before - 1.0):+.0f} %".replace("-", "−") if before > 0.0 else DASH
         share = f"{100.0 * after / view.person_height:.1f} %" if view.person_height > 0.0 else DASH
         seen = f"{100.0 * view.found.mean():.0f} %" if view.found.size else DASH
-        most = f"{number(_quantile(view.after, 95.0))} px"
+        most = number(_quantile(view.after, 95.0))
         rows.append([view.name, seen, number(after), number(before), change, share, most])
     return table(head, rows, "Mean over the frames of the mean distance of each frame; before: before refinement")
 
@@ -222,7 +234,7 @@ def _point_table(page: VideoPage) -> Html:
     several = len(page.views) > 1
     head: list[object] = ["Key point"]
     for view in page.views:
-        head += [f"{view.name}: seen" if several else "Seen", "Confidence", "Error [px]"]
+        head += [f"{shortened(view.name, 20)}: seen" if several else "Seen", "Confidence", "Error [px]"]
     rows = []
     for k, name in enumerate(page.points):
         row: list[object] = [name.replace("_", " ").capitalize()]
