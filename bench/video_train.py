@@ -1,9 +1,9 @@
 """MQ-HMR learns: the smallest network overfits 32 rendered crops; a compact one trains on a stream of people.
 
-``python -m bench.video_train --motion TABLE``: CPU time on one thread, MPJPE and PA-MPJPE of the crops.
-``python -m bench.video_train --motion TABLE --stream OUT [--steps N] [--device cuda] [--threads 14]``:
-images per second, MPJPE and PA-MPJPE of people never seen; ``OUT`` keeps checkpoint, log and weights, and a second run
-goes on from there. TABLE is what `synthetic_motion.build_motion_table` wrote.
+``biopose bench video_train``: CPU time on one thread, MPJPE and PA-MPJPE of the crops.
+``biopose bench video_train --motion TABLE --stream OUT [--steps N] [--device cuda] [--threads 14]``: images per second,
+MPJPE and PA-MPJPE of people never seen; ``OUT`` keeps checkpoint, log and weights, and a second run goes on from there.
+TABLE is what `synthetic_motion.build_motion_table` wrote; without one the crops are of a single take.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from bench.video_render import _small_table as small_table
 from biopose_sim.bodies.anny_table import load_anny_data
 from biopose_sim.video.anny_bones import AnnyBones
 from biopose_sim.video.hmr_config import load_hmr_training
@@ -72,18 +74,21 @@ def _told(text: str) -> None:
     print(f"{time.process_time():7.1f} s CPU  {text}", flush=True)
 
 
-def main() -> None:
-    """Print what came out beside the targets."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--motion", type=Path, required=True, help="table of poses, or its folder")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry of ``biopose bench video_train``."""
+    parser = argparse.ArgumentParser("biopose bench video_train", description=__doc__)
+    parser.add_argument("--data", help="folder of test data, for the take without --motion")
+    parser.add_argument("--motion", type=Path, help="table of poses; needed for --stream")
     parser.add_argument("--config", help="name of a configuration or a TOML file; ci, for a stream scratch")
     parser.add_argument("--stream", type=Path, metavar="OUT", help="train on people without end, into this folder")
     parser.add_argument("--steps", type=int, default=0, help="of a stream, instead of the configuration's")
     parser.add_argument("--device", default="cpu", help="of a stream")
     parser.add_argument("--threads", type=int, default=1, help="that draw people")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.config = options.config or ("scratch" if options.stream else "ci")
     if options.stream:
+        if options.motion is None:
+            parser.error("--stream needs --motion")
         found = stream(options)
         print(f"{found['images']:,.0f} images, {found['seconds']:.0f} s in this run")
         print(
@@ -92,7 +97,8 @@ def main() -> None:
         return
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        found = overfit(crops(options.motion), options.config, Path(folder))
+        table = options.motion or small_table(Path(folder), options.data)
+        found = overfit(crops(table), options.config, Path(folder) / "training")
     print(f"{found['parameters']:,.0f} parameters, {CROPS} crops, one thread")
     print(f"MPJPE    {found['mpjpe']:6.1f} mm  (target at most {MPJPE_TARGET:.0f})")
     print(f"PA-MPJPE {found['pa_mpjpe']:6.1f} mm")
