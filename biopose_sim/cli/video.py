@@ -28,6 +28,7 @@ from biopose_sim.cli import options
     help="2D key points of each clip (OpenPose, COCO, AlphaPose, MediaPipe), instead of detecting them.",
 )
 @click.option("--hmr", type=options.PATH, metavar="FILE", help="Result of WHAM, PHALP, GVHMR, ... to refine.")
+@click.option("--track", metavar="KEY", help="Whom to take of --hmr where it holds several people.")
 @click.option("--checkpoint", type=options.PATH, metavar="FILE", help="mqhmr: weights of MQ-HMR or HMR2.0.")
 @click.option("--body-models", type=options.PATH, metavar="FOLDER", help="Where your SMPL, SMPL-H, SMPL-X files lie.")
 @click.option("--calibration", type=options.PATH, metavar="FILE", help="Cameras: Qualisys, Pose2Sim, OpenCV or ours.")

@@ -41,7 +41,8 @@ def write_video(folder: ResultFolder, wishes: Wishes, video: Video, started: flo
         progress: told what is done.
     """
     estimate = video.estimate
-    model = with_key_points(estimate.model)
+    offsets = None if video.refined is None else video.refined.offsets
+    model = with_key_points(estimate.model, offsets)
     result, measured = result_of(model, estimate)
     target = folder.file(f"{default_model_path().stem}_scaled.osim")
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -118,7 +119,7 @@ def write_key_points(path: Path, key_points: KeyPoints) -> Path:
     }
     if key_points.size is not None:
         arrays["size"] = np.array(key_points.size)
-    np.savez_compressed(content, **arrays)
+    np.savez_compressed(content, allow_pickle=False, **arrays)
     return atomic_write(path, content.getvalue())
 
 

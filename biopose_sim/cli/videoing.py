@@ -38,6 +38,7 @@ class Wishes(Asked):
     engine: str = AUTO
     hmr: Path | None = None
     checkpoint: Path | None = None
+    track: str | None = None
     body_models: Path | None = None
     stature: float | None = None
     mass: float | None = None
@@ -60,10 +61,14 @@ class Wishes(Asked):
                 raise click.UsageError(f"{option} is of --engine {engine}")
         if self.chosen != KEY_POINTS and len(self.clips) > 1:
             raise click.UsageError("meshes are of one clip; several clips are triangulated from their key points")
-        if self.refine == PAPER and self.chosen == KEY_POINTS:
-            raise click.UsageError("--refine paper is of meshes: give --hmr or --checkpoint, or leave it at joint")
+        if self.refine == PAPER and self.chosen != NETWORK:
+            raise click.UsageError(
+                "--refine paper changes the tokens of a network: give --checkpoint, or leave it away"
+            )
         if self.weights is not None and self.chosen != KEY_POINTS:
             raise click.UsageError("--weights are of the lifter, which starts from key points")
+        if self.track is not None and self.hmr is None:
+            raise click.UsageError("--track is of a file of meshes (--hmr); in a clip --person says who")
         self.camera_up()
 
     @property
@@ -140,7 +145,9 @@ def _start(wishes: Wishes, sights: tuple[Sight, ...], progress: Progress) -> Est
         lifter = Lifter.from_pretrained() if wishes.weights is None else Lifter.from_pretrained(wishes.weights)
         up = _placed_up(sight.view.camera) if sight.placed else wishes.camera_up()
         return lifter.lift(sight.view.key_points, sight.view.camera, stature=wishes.stature, up=up)
-    raise NotImplementedError(wishes.chosen)
+    from biopose_sim.cli.video_meshes import estimate_from_file, estimate_from_network
+
+    return (estimate_from_file if wishes.chosen == MESHES else estimate_from_network)(wishes, sight, progress)
 
 
 def _placed_up(camera: Camera) -> Array:

@@ -95,11 +95,12 @@ def body_points(path: Path | None = None) -> BodyPoints:
     return BodyPoints(COMMON, tuple(rows[name][1]["segment"] for name in COMMON), mixes, sd, file)
 
 
-def with_key_points(model: OsimModel) -> OsimModel:
+def with_key_points(model: OsimModel, offsets: Array | None = None) -> OsimModel:
     """Return a model with the key points as further markers, fixed in their segments.
 
     Args:
         model: with the virtual markers; each key point lies at its mix of them in the default pose.
+        offsets: (23, 3) where a person's points lie off it, in the axes of their segments [m].
 
     Raises:
         InputError: the model lacks a marker of a mix, or a segment.
@@ -111,12 +112,13 @@ def with_key_points(model: OsimModel) -> OsimModel:
     found = model(model.default_coordinates.detach())
     places = points.matrix(model.marker_names) @ found.markers.detach().numpy()
     transforms = found.transforms.detach().numpy()
+    moved = np.zeros_like(places) if offsets is None else offsets
     markers = []
-    for name, segment, place in zip(points.names, points.segments, places, strict=True):
+    for name, segment, place, offset in zip(points.names, points.segments, places, moved, strict=True):
         if segment not in model.body_names:
             raise InputError(model.name, f"has no segment '{segment}' for '{name}'", "take the default model")
         body = transforms[model.body_names.index(segment)]
-        x, y, z = (float(v) for v in body[:3, :3].T @ (place - body[:3, 3]))
+        x, y, z = (float(v) for v in body[:3, :3].T @ (place - body[:3, 3]) + offset)
         markers.append(Marker(name, Frame(segment), (x, y, z), False))
     return with_markers(model, markers)
 
