@@ -16,21 +16,22 @@ from ..ik.solver import solve_ik
 from ..ik.types import CoordinateTarget, IKConfig
 from ..io import Trial
 from ..kinematics.model import OsimModel
-from ..osim.markerset import keep_markers, with_markers
-from ..osim.schema import Frame, Marker
+from ..osim.markerset import keep_markers
 from .keypoints import COMMON, Array
-from .points import body_points
+from .points import body_points, with_key_points
+from .rest_pose import at_rest, rest_pose
 from .triangulate import Triangulated, triangulate
 from .types import Estimate, View
 
 # Key points are not placed by hand on bones: their offsets on a person, and what is left of their errors [m].
-_OFFSET_SD, _NOISE_SD = 0.012, 0.015
+_OFFSET_SD, _NOISE_SD = 0.006, 0.015
 _PLACED_SD = 0.015  # of a point that weighs 1 [m]
 _WEIGHTS = (0.1, 1.5)
 _SMOOTHNESS = 2e-3  # m^2 / rad^2, see `IKConfig.smoothness`
-# Pull of the joints to their rest: it decides how far each of a chain bends that no key point tells apart (spine,
-# shoulder girdle), and what turns about a limb's own axis.
-_REST, _REST_IN_FIT = 3e-6, 1e-5
+# Pull of the joints to how people usually hold them (`rest_pose`): it decides how far each of a chain bends that no key
+# point tells apart (pelvis, spine, shoulder girdle), and what turns about a limb's own axis. In the motion [m^2], of a
+# joint's deviation; while sizes are sought [m^2 / rad^2], alike for all.
+_REST, _REST_IN_FIT = 5e-6, 1e-3
 # A point that is further off the smooth motion than usual for it, in robust deviations and at all [m], is left out.
 _ODD_DEVIATIONS, _ODD_DISTANCE = 4.0, 0.05
 _LEAST_POINTS = 8  # of a frame that says something
@@ -47,17 +48,7 @@ def key_point_model() -> OsimModel:
     """
     from ik_pipeline.virtual_fit import virtual_model
 
-    model = virtual_model()
-    points = body_points()
-    found = model(model.default_coordinates.detach())
-    places = points.matrix(model.marker_names) @ found.markers.detach().numpy()
-    transforms = found.transforms.detach().numpy()
-    markers = []
-    for name, segment, place in zip(points.names, points.segments, places, strict=True):
-        body = transforms[model.body_names.index(segment)]
-        x, y, z = (float(v) for v in body[:3, :3].T @ (place - body[:3, 3]))
-        markers.append(Marker(name, Frame(segment), (x, y, z), False))
-    return with_markers(model, markers)
+    return with_key_points(virtual_model())
 
 
 def triangulated_estimate(views: Sequence[View], *, stature: float | None = None) -> Estimate:
@@ -90,7 +81,7 @@ def fit_points(found: Triangulated, *, stature: float | None = None) -> Estimate
     if seen.sum() < _LEAST_FRAMES:
         problem = f"only {int(seen.sum())} frames show {_LEAST_POINTS} key points to two cameras"
         raise InputError(found.name, problem, "let two or more cameras see the whole person")
-    model, config = key_point_model(), _fit_config()
+    model, config = at_rest(key_point_model()), _fit_config()
     size = fit_size(model, [_trial(found)], config)
     notes = list(found.notes)
     if stature is not None:
@@ -107,11 +98,12 @@ def fit_points(found: Triangulated, *, stature: float | None = None) -> Estimate
     result = solve_ik(size.model, replace(trial, markers=kept), ik)
     rms = float(np.sqrt(np.nanmean(result.marker_errors**2)))
     notes.append(f"The model's key points lie {1e3 * rms:.0f} mm from the triangulated ones (root mean square).")
-    virtual = [name for name in size.model.marker_names if name not in COMMON]
+    # The person's model holds its joints by default as every model does, and its markers where its size puts them.
+    own = key_point_model().scale(size.scales)
     return Estimate(
         name=found.name,
         time=found.time,
-        model=keep_markers(size.model, virtual),
+        model=keep_markers(own, [name for name in own.marker_names if name not in COMMON]),
         coordinates=result.coordinates,
         views=found.views,
         seen=np.asarray(seen),
@@ -147,11 +139,12 @@ def _odd(errors: Array) -> NDArray[np.bool_]:
 
 def _fit_config() -> FitConfig:
     weights = np.clip((_PLACED_SD / body_points().offset_sd) ** 2, *_WEIGHTS)
-    model = key_point_model()
+    names = key_point_model().coordinate_names
+    usual = rest_pose(names)
     rest = {
-        name: CoordinateTarget(float(value), _REST)
-        for name, value, kind in zip(model.coordinate_names, _rest(model), model.motion_types, strict=True)
-        if kind == "rotational" and not name.startswith("pelvis")
+        name: CoordinateTarget(float(value), float(_REST / deviation**2))
+        for name, value, deviation in zip(names, usual.usual, usual.deviation, strict=True)
+        if np.isfinite(value)
     }
     ik = IKConfig(
         weights={name: float(weight) for name, weight in zip(COMMON, weights, strict=True)},
@@ -166,10 +159,6 @@ def _fit_config() -> FitConfig:
         marker_sd=_NOISE_SD,
         prior=SizePrior(),
     )
-
-
-def _rest(model: OsimModel) -> Array:
-    return np.asarray(model.default_coordinates.detach().numpy(), dtype=float)
 
 
 def _of_stature(found: Triangulated, model: OsimModel, stature: float) -> tuple[Triangulated, str]:
