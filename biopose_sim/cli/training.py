@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from biopose_sim.cli.console import Progress
+from biopose_sim.cli.training_video import MQHMR, NEURIK, kind_of, train_video
 from biopose_sim.errors import InputError
 from biopose_sim.neurik.config import TrainConfig, load_config
 
@@ -28,6 +29,9 @@ class Wishes:
     seed: int | None = None
     device: str = "auto"
     threads: int = 0
+    encoder: Path | None = None
+    body_models: Path | None = None
+    regressor: Path | None = None
 
     @property
     def configuration(self) -> TrainConfig:
@@ -44,6 +48,11 @@ def wanted(config: TrainConfig, steps: int | None, seed: int | None) -> TrainCon
 
 def train_network(wishes: Wishes) -> Path:
     """Do what ``biopose train`` does and return the folder of the weights."""
+    kind = kind_of(wishes.config)
+    if kind != MQHMR and (wishes.encoder or wishes.body_models or wishes.regressor):
+        raise click.UsageError("--encoder, --body-models and --regressor are of MQ-HMR")
+    if kind != NEURIK:
+        return train_video(wishes, kind, prepare(wishes.device, wishes.threads))
     config = wishes.configuration
     device = prepare(wishes.device, wishes.threads)
     from biopose_sim.neurik.model_card import training_card
