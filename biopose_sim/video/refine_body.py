@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +14,13 @@ from ..kinematics.soles import SOLE_POINTS, has_soles
 from .keypoints import COMMON, LAYOUTS, Array
 from .points import body_points
 
+if TYPE_CHECKING:
+    import torch
+
 # Parts whose breadth (z axis) varies beside their size: hips and shoulders are as wide apart as these.
 _BROAD = ("pelvis", "thorax")
-_STEP = 1e-4  # of a logarithmic factor, for differences
+_STEP = 1e-6  # rad, m, or of a logarithmic factor, for differences
+_BLOCK = 256  # frames at once
 _SAGITTAL = np.array([1.0, 1.0, -1.0])  # z changes its sign in a mirror
 
 
@@ -69,6 +74,7 @@ class PointBody:
         ]
         self.n_soles = len(soles)
         self._small = with_markers(small, [*soles, *origins, *marks])
+        self._small.fast = "always"
         m = len(small.marker_names)
         k = len(COMMON)
         self._matrix = np.zeros((k + len(soles), len(self._small.marker_names)))
@@ -133,26 +139,52 @@ class PointBody:
         """
         import torch
 
-        from ..kinematics.jacobian import marker_jacobian
+        with torch.no_grad():
+            forward = self._small(torch.from_numpy(q), torch.from_numpy(self.scales(size)), self._moved(offsets))
+            points = self._matrix @ forward.markers.numpy()
+            rotations = forward.transforms[:, self._segment_rows, :3, :3].numpy()
+        return Placed(points, rotations, self._by_pose(q, size, offsets, points) if derive else None)
 
-        scales = torch.from_numpy(self.scales(size))
+    def _moved(self, offsets: Array) -> torch.Tensor:
+        """Offsets of all markers (M, 3): those of the marks."""
+        import torch
+
         moved = torch.zeros(len(self._small.marker_names), 3, dtype=torch.float64)
         moved[self._marks] = torch.from_numpy(self.offsets(offsets))
+        return moved
+
+    def _by_pose(self, q: Array, size: Array, offsets: Array, points: Array) -> Array:
+        """Derivative (T, N, 3, n) by the free coordinates, by differences.
+
+        The compiled kinematics place a thousand poses in the time in which the analytic Jacobian does twenty.
+        """
+        import torch
+
+        scales, moved = torch.from_numpy(self.scales(size)), self._moved(offsets)
+        steps = np.zeros((len(self.free), q.shape[1]))
+        steps[np.arange(len(self.free)), self.free] = _STEP
+        found = np.empty((*points.shape, len(self.free)))
         with torch.no_grad():
-            pose = torch.from_numpy(np.ascontiguousarray(q))
-            rotations = self._small(pose, scales).transforms[:, self._segment_rows, :3, :3].numpy()
-            if not derive:
-                markers = self._small(pose, scales, moved).markers.numpy()
-                return Placed(np.einsum("km,tmc->tkc", self._matrix, markers, optimize=True), rotations)
-            placed, columns = marker_jacobian(self._small, pose, scales, moved)
-        shape = columns.shape
-        by_pose = (self._matrix @ columns.numpy().reshape(shape[0], shape[1], -1)).reshape(shape[0], -1, *shape[2:])
-        return Placed(self._matrix @ placed.numpy(), rotations, np.ascontiguousarray(by_pose[..., self.free]))
+            for first in range(0, len(q), _BLOCK):
+                part = slice(first, first + _BLOCK)
+                stepped = self._small(torch.from_numpy(q[part] + steps[:, None]), scales, moved).markers.numpy()
+                found[part] = ((self._matrix @ stepped - points[part]) / _STEP).transpose(1, 2, 3, 0)
+        return found
 
     def by_size(self, q: Array, size: Array, offsets: Array, points: Array) -> Array:
         """Derivative (T, N, 3, n_size) of the points (T, N, 3) by the size, by differences."""
-        steps = np.eye(self.n_size) * _STEP
-        return np.stack([(self.place(q, size + s, offsets).points - points) / _STEP for s in steps], axis=-1)
+        import torch
+
+        scales = np.stack([self.scales(size + step) for step in np.eye(self.n_size) * _STEP])[:, None]
+        moved, found = self._moved(offsets), np.empty((*points.shape, self.n_size))
+        with torch.no_grad():
+            for first in range(0, len(q), _BLOCK):
+                part = slice(first, first + _BLOCK)
+                here = torch.from_numpy(q[part]).expand(self.n_size, -1, -1)
+                grown = torch.from_numpy(scales).expand(-1, here.shape[1], -1, -1)
+                stepped = self._small(here, grown, moved).markers.numpy()
+                found[part] = ((self._matrix @ stepped - points[part]) / _STEP).transpose(1, 2, 3, 0)
+        return found
 
     def by_offsets(self, rotations: Array) -> Array:
         """Derivative (T, 23, 3, n_offsets) of the key points by the offsets."""

@@ -35,7 +35,6 @@ _DAMPING, _MOST_DAMPING = 1e-3, 1e5
 _LARGEST = 0.5  # rad | m, of one step
 _SMALL = 1e-4  # share by which the cost falls at the end
 _SMALLEST_SD = 1e-3  # rad | m; an estimate that is surer of a coordinate does not know it
-_SIZE_EVERY = 4  # iterations for which the derivatives by size are good
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,15 +180,10 @@ class _Refinement:
         """Go down; ``coarse`` begins with a wide cut for outliers and narrows it."""
         damping = _DAMPING
         placed = self.terms.place(state, derive=True)
-        by_size = None
         for step in range(self.config.iterations):
             cut = self.config.outlier * (max(1.0, 8.0 * 0.5**step) if coarse else 1.0)
             cost = self.terms.cost(state, placed, cut)
-            if by_size is None or step % _SIZE_EVERY == 0:
-                by_size = self.body.by_size(
-                    state.q, state.shared[self.terms.sizes], state.shared[self.terms.marks], placed.points
-                )
-            found = self._step(state, placed, by_size, cost, cut, damping)
+            found = self._step(state, placed, cost, cut, damping)
             if found is None:
                 break
             state, new, damping = found
@@ -200,10 +194,11 @@ class _Refinement:
         return state
 
     def _step(
-        self, state: State, placed: Placed, by_size: Array, cost: float, cut: float, damping: float
+        self, state: State, placed: Placed, cost: float, cut: float, damping: float
     ) -> tuple[State, float, float] | None:
         """A step that makes the cost less: the state, its cost and the damping for the next; None if there is none."""
         terms, body = self.terms, self.body
+        by_size = body.by_size(state.q, state.shared[terms.sizes], state.shared[terms.marks], placed.points)
         system = terms.system(state, placed, by_size, cut)
         q = state.q[:, body.free]
         system.hold(((q <= body.low) & (system.right < 0.0)) | ((q >= body.high) & (system.right > 0.0)))
