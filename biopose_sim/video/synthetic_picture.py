@@ -67,7 +67,7 @@ def _degraded(random: np.random.Generator, shown: NDArray[np.uint8]) -> NDArray[
 
     picture = Image.fromarray(shown)
     if blurred:
-        picture = picture.filter(ImageFilter.GaussianBlur(float(random.uniform(0.4, 1.6))))
+        picture = picture.filter(ImageFilter.BoxBlur(float(random.uniform(0.4, 1.6))))
     if coarse:
         share = random.uniform(0.25, 0.8)
         small = (max(8, int(picture.width * share)), max(8, int(picture.height * share)))

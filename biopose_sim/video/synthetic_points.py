@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from ..bodies.anny_table import AnnyData
 from ..bodies.markers import BodyMarkers
 from .synthetic_mesh import painted_mesh
-from .synthetic_render import bone_shifts
 
 Floats = NDArray[np.float32]
 # What hides a point lies further before it than the surface above it by this [m].
@@ -42,9 +41,9 @@ class MarkerSkin:
             np.add.at(mix[row], np.searchsorted(vertices, corners), np.asarray(shares, dtype=np.float32))
         return cls(tuple(markers.names), vertices, data.weights(vertices.tolist()).T.astype(np.float32), mix)
 
-    def place(self, rest: Floats, heads: Floats, rotations: Floats, translation: Floats) -> Floats:
-        """Return the markers (M, 3) of a body; arguments as `synthetic_render.Studio.pose` takes them."""
-        moves = np.concatenate([rotations, bone_shifts(heads, rotations, translation)[..., None]], axis=-1)
+    def place(self, rest: Floats, rotations: Floats, shifts: Floats) -> Floats:
+        """Return the markers (M, 3) of a body: rest shape (3, V), rotations (J, 3, 3), `bone_shifts` (J, 3)."""
+        moves = np.concatenate([rotations, shifts[..., None]], axis=-1)
         blended = (self.weights @ moves.reshape(len(moves), 12)).reshape(-1, 3, 4)
         corners = rest[:, self.vertices].T
         return np.asarray(self.mix @ (np.einsum("qab,qb->qa", blended[..., :3], corners) + blended[..., 3]))

@@ -74,6 +74,7 @@ class Studio:
         count = len(self.mesh.places)
         self.points = np.zeros((count, 3), dtype=np.float32)
         self.normals = np.zeros((count, 3), dtype=np.float32)
+        self.shifts = np.zeros((0, 3), dtype=np.float32)
         self.push = np.zeros(count, dtype=np.float32)
         self.wrinkles = np.zeros(count, dtype=np.float32)
         self._screen = np.zeros((count, 3))
@@ -98,11 +99,11 @@ class Studio:
             (V, 3) surface in the camera's axes [m], overwritten by the next call.
         """
         mesh = self.mesh
-        shifts = bone_shifts(heads, rotations, translation)
+        self.shifts = bone_shifts(heads, rotations, translation)
         clothe(mesh.places, mesh.vertex_parts, look.cuts, look.loose, self.push, self.wrinkles)
         pose(
             rest, mesh.normals, mesh.weight_starts, mesh.weight_joints, mesh.weight_values,
-            np.ascontiguousarray(rotations, dtype=np.float32), shifts, self.push, look.waves, self.wrinkles,
+            np.ascontiguousarray(rotations, dtype=np.float32), self.shifts, self.push, look.waves, self.wrinkles,
             self.points, self.normals,
         )  # fmt: skip
         return self.points

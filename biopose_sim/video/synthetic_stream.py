@@ -43,6 +43,8 @@ class SyntheticPeople:
         seed: of everything that is drawn.
         size: of the square images [pixel].
         threads: that draw side by side.
+        processes: that draw instead, if any; more than about four cores are of use to processes only, since threads
+            share one interpreter. A program that asks for them must start under ``if __name__ == "__main__"``.
     """
 
     def __init__(
@@ -53,13 +55,14 @@ class SyntheticPeople:
         seed: int = 0,
         size: int = 256,
         threads: int = 1,
+        processes: int = 0,
     ) -> None:
-        if size < 16 or threads < 1:
+        if size < 16 or threads < 1 or processes < 0:
             raise InputError(
                 "SyntheticPeople", f"size {size}, threads {threads}", "give 16 pixels and 1 thread at least"
             )
         self.motion = table if isinstance(table, MotionTable) else read_motion_table(table, split)
-        self.seed, self.size, self.threads = seed, size, threads
+        self.seed, self.size, self.threads, self.processes = seed, size, threads, processes
         self._data = load_anny_data()
         self._coefficients = shape_coefficients(self.motion.people).astype(np.float32)
         self._markers = MarkerSkin.of(read_body_markers("anny"), self._data)
@@ -68,13 +71,17 @@ class SyntheticPeople:
         self._own = threading.local()
 
     def batches(self, size: int, *, first: int = 0, ahead: int = 3) -> Iterator[PeopleBatch]:
-        """Yield batches for ever; threads draw the next ones meanwhile.
+        """Yield batches for ever; threads or processes draw the next ones meanwhile.
 
         Args:
             size: images of a batch.
             first: number of the first image: 0, or where an earlier stream stopped.
             ahead: how many batches are drawn beforehand.
         """
+        if self.processes:
+            from .synthetic_workers import batches_of_processes
+
+            yield from batches_of_processes(self, self.processes, size, first, ahead)
         with ThreadPoolExecutor(self.threads, thread_name_prefix="synthetic") as pool:
             waiting: deque[tuple[PeopleBatch, list[Future[None]]]] = deque()
             try:
@@ -170,7 +177,7 @@ class SyntheticPeople:
         free = cover(picture.light, random_occluders(random, self.size))
         batch.image[row] = finish(random, picture.light)
         batch.mask[row] = np.rint(255 * picture.mask * free).astype(np.uint8)
-        markers = self._markers.place(rest, heads, rotations, place)
+        markers = self._markers.place(rest, rotations, studio.shifts)
         points = self._matrix @ markers
         pixels = points[:, :2] / points[:, 2:] * focal + centre
         batch.visible[row] = self._seen(points, pixels, picture.nearness, free)

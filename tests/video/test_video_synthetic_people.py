@@ -12,6 +12,7 @@ from biopose_sim.bodies.anny import AnnyBody
 from biopose_sim.bodies.markers import read_body_markers
 from biopose_sim.bodies.phenotypes import sample_adults
 from biopose_sim.errors import InputError
+from biopose_sim.video import synthetic_workers
 from biopose_sim.video.keypoints import COMMON
 from biopose_sim.video.synthetic_background import expose
 from biopose_sim.video.synthetic_looks import random_look
@@ -100,6 +101,13 @@ def test_an_image_depends_on_seed_and_number_alone(table, batch):
         np.testing.assert_allclose(one.markers, batch.markers[first : first + 6], atol=1e-5)
     other = SyntheticPeople(table, size=128, seed=1).batch(0, 2)
     assert (other.image != batch.image[:2]).mean() > 0.5
+
+
+def test_a_worker_draws_the_same(table, batch):
+    synthetic_workers._begin(table, 0, 128)
+    both = synthetic_workers.joined([synthetic_workers._draw(3, 1), synthetic_workers._draw(4, 2)])
+    assert (both.image == batch.image[3:6]).all()
+    assert len(both) == 3
 
 
 def test_a_mirrored_pose_is_the_mirrored_person(table, adults):
