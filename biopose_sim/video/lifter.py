@@ -66,7 +66,7 @@ class Lifter:
         self.skeleton = network.skeleton
         self._stature = stature
         self._twins, self._signs = mirror_of_joints(self.skeleton.joint_names)
-        self._matrix = body_points().matrix(self.skeleton.model.marker_names)
+        self.matrix = body_points().matrix(self.skeleton.model.marker_names)
 
     @classmethod
     def from_pretrained(cls, name: str | Path = "lifter-base") -> Lifter:
@@ -220,7 +220,7 @@ class Lifter:
         markers, _ = self.network.root_relative(
             torch.from_numpy(raw.joints).float()[None], torch.from_numpy(sizes).float()[None]
         )
-        points = self._matrix @ markers[0].double().numpy() @ np.swapaxes(raw.rotation, -1, -2)
+        points = self.matrix @ markers[0].double().numpy() @ np.swapaxes(raw.rotation, -1, -2)
         weights = np.where(known[:, None], np.clip(confidence, 0.0, 1.0) ** 2, 0.0)
         return place_by_rays(points, flat, weights, raw.place * float(np.exp(rescaled.mean())), RATE)
 

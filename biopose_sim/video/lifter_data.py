@@ -12,11 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ik_pipeline.shards.types import Arrays
+
 from ..errors import InputError
 from ..neurik.batches import ahead
 from ..neurik.skeleton import Skeleton
 from .keypoints import LAYOUTS, Array
-from .lifter_input import RATE, Framed, framed
+from .lifter_input import RATE, Framed, framed, turns
+from .lifter_poses import OtherPoses
 from .noise import TRAINING, NoiseConfig, disturbed
 from .points import BodyPoints, body_points
 
@@ -67,6 +70,9 @@ class DataConfig:
         offsets: how far a detector's points lie off ours for good, times `BodyPoints.offset_sd`.
         slow: share of windows of clips at half the network's rate.
         mirror: share of windows that are mirrored.
+        straight: share of windows whose legs are straightened (`lifter_poses`): recordings brought to bodies of other
+            proportions stand and walk with bent knees.
+        bent: share of windows whose joints are bent by chance, all of them.
     """
 
     camera: CameraConfig = field(default_factory=CameraConfig)
@@ -74,6 +80,8 @@ class DataConfig:
     offsets: float = 1.0
     slow: float = 0.15
     mirror: float = 0.5
+    straight: float = 0.0
+    bent: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,8 @@ class LifterData:
         bodies = skeleton.model.body_names
         self._segments = [bodies.index(name) for name in self.body.segments]
         self._twins, self._signs = mirror_of_joints(skeleton.joint_names)
-        self._points = _key_points(self.matrix, self.shards.arrays["markers"])
+        self._poses = OtherPoses(skeleton)
+        self._points = _key_points(self.matrix, self.shards.arrays)
 
     def __len__(self) -> int:
         return len(self.shards)
@@ -180,11 +189,16 @@ class LifterData:
         scales = torch.from_numpy(arrays["scales"][arrays["trial_person"][trials]]).float()
         coordinates = torch.from_numpy(arrays["coordinates"][frames]).float()
         sizes = self.skeleton.sizes(scales)
+        points = self._points[frames].astype(np.float64)
+        if self.config.straight or self.config.bent:
+            other = self._poses(coordinates, self.config.straight, self.config.bent, random)
+            offsets = torch.from_numpy(arrays["marker_offsets"][arrays["trial_person"][trials]]).float()
+            points += self._moved(coordinates, other, scales, offsets)
+            coordinates = other
         axis, origin = torch.zeros(clips, 1, 2), torch.zeros(3)
         axis[..., 0] = 1.0
         pose = self.skeleton.encode(coordinates, axis, origin)
         rotation, place, joints = (x.double().numpy() for x in (pose.root_rotation, pose.root_position, pose.joints))
-        points = self._points[frames].astype(np.float64)
         marked = points + self._offsets(coordinates, scales, random)
         if self.config.mirror > 0.0:
             flip = random.random(clips) < self.config.mirror
@@ -209,15 +223,20 @@ class LifterData:
         size = frame.size[..., None]
         at = np.concatenate([turned[..., :2] / turned[..., 2:] / size, np.log(turned[..., 2:] * size)], axis=-1)
         apart = np.einsum("btij,btkj->btki", turn, points - place[:, :, None])
+
+        def tensor(values: Array) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(values)).float()
+
         return LifterBatch(
-            *(
-                torch.from_numpy(np.ascontiguousarray(x)).float()
-                for x in (frame.features, turn @ axes @ rotation, joints, at, (turn @ axes)[..., 1])
-            ),
-            sizes,
-            torch.from_numpy(apart).float(),
-            torch.from_numpy(valid),
-            self.skeleton.of_joints(torch.from_numpy(arrays["coordinates_free"][trials])),
+            features=tensor(frame.features),
+            rotation=tensor(turn @ axes @ rotation),
+            joints=tensor(joints),
+            place=tensor(at),
+            up=tensor((turn @ axes)[..., 1]),
+            sizes=sizes,
+            points=tensor(apart),
+            valid=torch.from_numpy(valid),
+            free=self.skeleton.of_joints(torch.from_numpy(arrays["coordinates_free"][trials])),
         )
 
     def _frames(
@@ -232,6 +251,15 @@ class LifterData:
         room = np.maximum(np.minimum(ends - starts, shards.length) - count, 0)
         frames = (starts + random.integers(0, room + 1))[:, None] + np.arange(count)
         return np.minimum(frames, ends[:, None] - 1), frames < ends[:, None], trials
+
+    def _moved(self, before: Tensor, after: Tensor, scales: Tensor, offsets: Tensor) -> Array:
+        """How key points move from coordinates (B, T, n_q) to others, (B, T, 23, 3) [m]."""
+        count = before.shape[1]
+        size, place = (x[:, None].expand(-1, count, -1, -1) for x in (scales, offsets))
+        with torch.no_grad():
+            markers = [self.skeleton.model(q, size, place).markers.numpy() for q in (before, after)]
+        moved: Array = self.matrix.astype(np.float32) @ (markers[1] - markers[0])
+        return moved
 
     def _offsets(self, coordinates: Tensor, scales: Tensor, random: np.random.Generator) -> Array:
         """How far the points that a detector marks lie off ours, fixed to their segments, (B, T, 23, 3) [m]."""
@@ -326,21 +354,23 @@ def mirror_of_joints(names: tuple[str, ...]) -> tuple[list[int], Array]:
 def exact(config: DataConfig, noise: NoiseConfig) -> DataConfig:
     """Return how windows are made for tests: known lenses, points as ours, all of the picture, this noise."""
     camera = replace(config.camera, truncated=0.0, focal_error=0.0)
-    return replace(config, camera=camera, noise=noise, offsets=0.0, slow=0.0, mirror=0.0)
+    return replace(config, camera=camera, noise=noise, offsets=0.0, slow=0.0, mirror=0.0, straight=0.0, bent=0.0)
 
 
-def _key_points(matrix: Array, markers: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Key points (N, 23, 3) of markers (N, M, 3): once for all, for they are few beside the markers."""
+def _key_points(matrix: Array, arrays: Arrays) -> NDArray[np.float32]:
+    """Key points (N, 23, 3) of all frames [m], once for all; the model's markers stand in where one was not seen."""
+    markers, own = arrays["markers"], arrays["model_markers"]
     found = np.empty((len(markers), len(matrix), 3), dtype=np.float32)
     for start in range(0, len(markers), _CHUNK):
-        found[start : start + _CHUNK] = matrix.astype(np.float32) @ markers[start : start + _CHUNK]
+        part = markers[start : start + _CHUNK]
+        if not (known := np.isfinite(part)).all():
+            part = np.where(known, part, own[start : start + _CHUNK])
+        found[start : start + _CHUNK] = matrix.astype(np.float32) @ part
     return found
 
 
 def _turn_by(frame: Framed, error: Array) -> Array:
     """The turns of the camera if the focal length had been right, (B, T, 3, 3)."""
-    from .lifter_input import turns
-
     centre = frame.features[..., -2:] / error[:, None, None]
     return turns(centre)
 

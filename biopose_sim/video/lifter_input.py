@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .keypoints import COMMON, Array
 
@@ -47,7 +48,7 @@ def framed(flat: Array, confidence: Array) -> Framed:
         flat: (B, T, 23, 2) where the rays of the key points go through the plane one metre ahead; NaN where not seen.
         confidence: (B, T, 23) from 0 to 1.
     """
-    seen = np.isfinite(flat).all(-1)
+    seen: NDArray[np.bool_] = np.asarray(np.isfinite(flat).all(-1))
     weights = _WEIGHTS * seen * np.clip(confidence, 0.1, 1.0)
     total = weights.sum(-1)
     middle = (weights[..., None] * np.where(seen[..., None], flat, 0.0)).sum(-2)

@@ -30,11 +30,11 @@ class LifterConfig:
     """
 
     window: int = 64
-    joined: int = 2
-    width: int = 256
+    joined: int = 4
+    width: int = 320
     heads: int = 8
-    layers: int = 5
-    hidden: int = 768
+    layers: int = 4
+    hidden: int = 896
 
 
 @dataclass(frozen=True)

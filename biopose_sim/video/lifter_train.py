@@ -324,8 +324,9 @@ def set_statistics(network: LifterNetwork, data: LifterData, seed: int) -> None:
 
     arrays = data.shards.arrays
     sizes = network.skeleton.sizes(torch.tensor(np.array(arrays["scales"])))
-    names = ("features", "rotation", "place", "up", "joints")
-    network.set_statistics(*(frames(name) for name in names), sizes)
+    network.set_statistics(
+        frames("features"), frames("rotation"), frames("place"), frames("up"), frames("joints"), sizes
+    )
     base, slope = fit_offsets(sizes, torch.tensor(np.array(arrays["marker_offsets"])))
     network.offset_base.copy_(base)
     network.offset_slope.copy_(slope)
