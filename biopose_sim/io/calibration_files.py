@@ -86,13 +86,13 @@ def find_cameras(path: Path) -> tuple[list[FoundCamera], str, tuple[str, ...]]:
 
 
 def content_of_json(path: Path) -> Any:
-    """Return what a JSON file holds; None if it is not JSON.
+    """Return what a JSON file with an object holds; None if it is no such file.
 
     Raises:
         InputError: the file is missing, empty or no text.
     """
     data = read_text_bytes(path)
-    if not data.lstrip().startswith((b"{", b"[")):
+    if not data.lstrip().startswith(b"{"):
         return None
     return _parsed(path, "JSON", lambda: json.loads(data), ValueError)
 

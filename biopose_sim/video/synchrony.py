@@ -17,7 +17,7 @@ _LONGEST_LAG = 1.0  # s
 _LEAST_CORRELATION = 0.4
 _OUT_OF_SYNC = 2.0  # frames
 _FINE, _CLEARLY = 0.15, 0.97  # s about the correlation's answer; of the error before
-_MOST_FRAMES = 150  # that are looked at
+_MOST_FRAMES = 80  # that are looked at
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Aligned:
     Attributes:
         views: over the same frames.
         offsets: (C,) when each clip starts on the clock of the first, as it was used [s].
-        estimated: (C,) the same as the motion shows it [s]; zero where it does not.
+        estimated: (C,) the same as the motion shows it [s]; zero where it does not, or where offsets were given.
         notes: what a user should know, a sentence each.
     """
 
@@ -49,7 +49,8 @@ def align(views: Sequence[View], offsets: Sequence[float] | str | None = None) -
         InputError: another number of offsets, clips that have no time in common.
     """
     views = tuple(views)
-    estimated = estimate_offsets(views) if len(views) > 1 else np.zeros(len(views))
+    unknown = len(views) > 1 and (offsets is None or isinstance(offsets, str))
+    estimated = estimate_offsets(views) if unknown else np.zeros(len(views))
     notes: tuple[str, ...] = ()
     if isinstance(offsets, str):
         if offsets != "auto":
@@ -61,7 +62,7 @@ def align(views: Sequence[View], offsets: Sequence[float] | str | None = None) -
         used = np.zeros(len(views)) if offsets is None else np.asarray(offsets, dtype=float)
         if len(used) != len(views):
             raise InputError("offsets", f"{len(used)} for {len(views)} clips", "give one for each, 0 for the first")
-        notes = tuple(_out_of_sync(v, float(e - u)) for v, e, u in zip(views, estimated, used, strict=True))
+        notes = tuple(_out_of_sync(view, float(late)) for view, late in zip(views, estimated, strict=True))
     clocks = [v.key_points.time + o for v, o in zip(views, used, strict=True)]
     slowest = int(np.argmin([round(v.key_points.fps, 3) for v in views]))
     start, stop = max(c[0] for c in clocks), min(c[-1] for c in clocks)
