@@ -23,6 +23,7 @@ _GAIN, _CLEAR = 0.35, 0.02  # exchanged if that leaves so little of the cost, an
 # A sole stands where it is slower than this across the line of sight [m/s], for so long [s].
 _SLOW, _SHORTEST = 0.35, 0.12
 _NEAR_FLOOR = 0.09  # m above the floor under it
+_ALIKE = 0.5  # s over which a detector's errors are compared
 _AT_LIMIT = np.radians(0.5)
 _FAR = 2.5  # deviations of the start, root mean square over the joints
 
@@ -106,21 +107,34 @@ def reprojection(camera: Camera, points: Array, seen: Seen) -> Array:
         return np.asarray((seen.weight * off).sum(1) / np.where(total > 0.0, total, np.nan))
 
 
-def picture_noise(camera: Camera, points: Array, seen: Seen, limits: tuple[float, float]) -> float:
-    """Deviation of the key points from a fitted body per axis, as a share of the box, robust, within limits.
+def picture_noise(camera: Camera, points: Array, seen: Seen, limits: tuple[float, float], rate: float) -> float:
+    """Deviation of the key points from a fitted body per axis, as a share of the box, as if frames were independent.
+
+    A detector is wrong in the same way for many frames, so that these are worth fewer: the deviation grows with the
+    root of the frames that say the same (the integrated autocorrelation of what the fit leaves, up to half a second).
 
     Args:
         camera: as fitted.
         points: (T, N, 3) fitted [m].
         seen: targets.
         limits: smallest and largest.
+        rate: [Hz].
     """
     off = (camera.project(points[:, :23])[..., :2] - seen.target) / seen.box[:, None, None]
     there = seen.weight > 0.0
     if not there.any():
         return limits[1]
     # Half of the distances of a round normal cloud are within 1.177 deviations.
-    return float(np.clip(np.median(np.linalg.norm(off, axis=-1)[there]) / 1.177, *limits))
+    sd = float(np.median(np.linalg.norm(off, axis=-1)[there])) / 1.177
+    off = np.where(there[..., None], np.clip(off, -3.0 * sd, 3.0 * sd), 0.0)
+    together = 1.0
+    for lag in range(1, min(round(_ALIKE * rate), len(off) - 1) + 1):
+        both = (there[lag:] & there[:-lag])[..., None]
+        alike = float((both * off[lag:] * off[:-lag]).sum()) / max(float((both * off[lag:] ** 2).sum()), 1e-12)
+        if alike <= 0.0:
+            break
+        together += 2.0 * alike
+    return float(np.clip(sd * np.sqrt(together), *limits))
 
 
 def exchanged_sides(camera: Camera, points: Array, seen: Seen) -> NDArray[np.bool_]:

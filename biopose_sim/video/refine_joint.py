@@ -153,7 +153,8 @@ class _Refinement:
     def _weigh(self, state: State, placed: Placed) -> None:
         """Trust the key points as far as they agree with a body that moves smoothly."""
         seen = enumerate(self.terms.seen)
-        found = [picture_noise(self.terms.camera(state, i), placed.points, s, self.config.pixel_sd) for i, s in seen]
+        rate, limits = 1.0 / float(np.median(self.terms.step)), self.config.pixel_sd
+        found = [picture_noise(self.terms.camera(state, i), placed.points, s, limits, rate) for i, s in seen]
         self.noise = max(found)
         self.terms.seen = tuple(see(view, self.noise) for view in self.views)
 

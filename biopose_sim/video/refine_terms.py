@@ -29,7 +29,8 @@ class JointConfig:
 
     Attributes:
         pixel_sd: of a key point of full confidence, as a share of the person's box, beside its constant offset:
-            smallest and largest; between them it is estimated from what the first round leaves.
+            smallest and largest; between them it is estimated from what the first round leaves
+            (`refine_guards.picture_noise`), for frames as if they were independent.
         outlier: deviations at which a key point counts a quarter (Geman and McClure).
         start_sd: of the start's joint angles where the estimate does not say it [rad].
         start_root_sd: of the start's root: turned [rad] and placed [m].
@@ -49,7 +50,7 @@ class JointConfig:
         iterations: at most, of each of the rounds.
     """
 
-    pixel_sd: tuple[float, float] = (0.008, 0.025)
+    pixel_sd: tuple[float, float] = (0.01, 0.06)
     outlier: float = 4.0
     start_sd: float = 0.17
     start_root_sd: tuple[float, float] = (0.2, 0.3)
