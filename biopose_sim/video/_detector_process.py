@@ -10,6 +10,7 @@ import os
 import struct
 import sys
 import types
+from functools import cached_property
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -33,9 +34,16 @@ class Finder:
     """MediaPipe's pose solution, with and without memory of the frame before."""
 
     def __init__(self, pose: Any, smooth: bool) -> None:
-        # The other models are not in the wheel.
-        self._alone = pose.Pose(static_image_mode=True, model_complexity=1)
-        self._next = pose.Pose(static_image_mode=False, model_complexity=1, smooth_landmarks=smooth)
+        self._pose, self._smooth = pose, smooth
+
+    # The other models are not in the wheel. Each costs half a second, and not everyone needs both.
+    @cached_property
+    def _alone(self) -> Any:
+        return self._pose.Pose(static_image_mode=True, model_complexity=1)
+
+    @cached_property
+    def _next(self) -> Any:
+        return self._pose.Pose(static_image_mode=False, model_complexity=1, smooth_landmarks=self._smooth)
 
     def __call__(self, picture: NDArray[np.uint8], how: int) -> NDArray[np.float32]:
         """Return the landmarks, NaN where there is nobody."""
@@ -50,6 +58,8 @@ class Finder:
 
     def _forget(self, shape: tuple[int, ...]) -> None:
         """Show empty pictures until nobody is followed: 20 ms, where a new start of MediaPipe takes half a second."""
+        if "_next" not in self.__dict__:
+            return
         empty = np.full(shape, 128, dtype=np.uint8)
         for _ in range(_EMPTY):
             if not self._next.process(empty).pose_landmarks:
