@@ -25,6 +25,7 @@ _OF_MQHMR = f"{MQHMR}_"
 # Keys of the table [network] that only one kind of network has.
 _KEYS = {"joined": LIFTER, "encoder": MQHMR}
 _MOTIONS = "poses.npz"
+_FEW = 4  # threads that draw side by side well
 
 
 def kind_of(name: str) -> str:
@@ -121,8 +122,10 @@ def _people(wishes: Wishes, config: HmrTraining, device: str, progress: Progress
         progress("putting the takes on a body")
         wishes.output.mkdir(parents=True, exist_ok=True)
         build_motion_table(wishes.data, table, wishes.output / "takes")
-    threads = wishes.threads or 1
-    people = SyntheticPeople(table, "train", seed=config.seed, threads=threads)
+    count = wishes.threads or 1
+    # Threads share one interpreter, in which a few milliseconds of each image are spent.
+    many = {"processes": count} if count > _FEW else {"threads": count}
+    people = SyntheticPeople(table, "train", seed=config.seed, **many)
     held_out = SyntheticPeople(table, "val", seed=config.seed)
     return PeopleData(people, held_out, config.augment, markers=config.markers, seed=config.seed, device=device)
 
