@@ -21,13 +21,15 @@ from ..io.record import versions
 from ..neurik.config import differences
 from ..neurik.scalars import ScalarLog
 from ..neurik.stopping import stop_requests
+from ..neurik.weights import README
 from .hmr_body import HeadBody
+from .hmr_card import card_readme
 from .hmr_config import HmrTraining
 from .hmr_evaluate import evaluate_network, predicted
 from .hmr_losses import hmr_losses
 from .hmr_streams import TrainingData
 from .hmr_truth import Truth
-from .mqhmr import MqHmr, build
+from .mqhmr import MqHmr, build, parameter_counts
 from .mqhmr_files import save_mqhmr
 
 CHECKPOINT, LOG, CONFIG, WEIGHTS = "checkpoint.pt", "log.jsonl", "config.json", "weights"
@@ -153,7 +155,9 @@ class HmrTrainer:
                         self.save()
                         saved = time.monotonic()
         if self.step == self.config.steps:
-            save_mqhmr(self.output / WEIGHTS, self.best, self.about())
+            about = self.about()
+            folder = save_mqhmr(self.output / WEIGHTS, self.best, about)
+            atomic_write(folder / README, card_readme(about, parameter_counts(self.best)["total"]))
         return self.best
 
     def about(self) -> dict[str, Any]:
@@ -164,7 +168,7 @@ class HmrTrainer:
             "data": self.data.name,
             "training": {
                 "configuration": self.config.record(),
-                "encoder": str(self._encoder or "random"),
+                "encoder": self._encoder.name if self._encoder else "random",
                 "steps": self.step,
                 "images": self.step * self.config.batch,
                 "seconds": round(self.seconds, 1),

@@ -152,6 +152,7 @@ def test_killed_and_resumed_is_as_uninterrupted(tmp_path):
             del line["time"]
     assert logs[0] == logs[1]
     saved = load_mqhmr(tmp_path / "parts" / "weights", BODY)
+    assert "6 steps, 12 images" in (tmp_path / "parts" / "weights" / "README.md").read_text()
     assert all(torch.equal(value, one[f"average.{name}"]) for name, value in saved.state_dict().items())
     assert {"total", "pose", "shape", "points_3d", "points_2d", "rate"} <= logs[0][0].keys()
     assert {"mpjpe", "pa_mpjpe"} <= logs[0][-1].keys()
