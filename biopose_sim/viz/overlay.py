@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from itertools import chain, islice
 from pathlib import Path
 
@@ -16,14 +15,13 @@ from biopose_sim.io.camera import Camera
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.viz.film import write_pictures
 from biopose_sim.viz.overlay_painter import OverlayPainter, PointsSeen
-from biopose_sim.viz.pixels import Pixels, resized, write_png
+from biopose_sim.viz.pixels import Pixels, resized, to_jpeg, write_png
 from biopose_sim.viz.viewer.geometry import Geometry
 
 _PANEL = 480  # [pixel] high, each moment of the sheet
 _MARGIN = 0.12  # of the person's height and width, around them in the sheet
 _NARROWEST, _WIDEST = 0.55, 1.8  # width / height of a moment of the sheet
 _GAP = 4  # [pixel] between them
-_QUALITY = 85  # of the poster
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +113,7 @@ def write_overlay(
     written = write_pictures(path, drawn(), rate=float(rate), camera=True, tell=tell)
     if contact is not None and sheet is not None:
         write_png(sheet, contact.pixels())
-    return Overlay(written, count, _jpeg(stills["poster"]), painter.errors)
+    return Overlay(written, count, to_jpeg(stills["poster"]), painter.errors)
 
 
 def overlay_picture(path: str | Path, frames: Iterable[Pixels], shown: Shown, *, moments: int = 6) -> Path:
@@ -236,11 +234,3 @@ def _cut(boxes: Sequence[tuple[int, int, int, int]], width: int, height: int) ->
 def _centre(box: tuple[int, int, int, int]) -> tuple[float, float]:
     left, top, right, bottom = box
     return 0.5 * (left + right), 0.5 * (top + bottom)
-
-
-def _jpeg(pixels: Pixels) -> bytes:
-    from PIL import Image
-
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, format="jpeg", quality=_QUALITY)
-    return buffer.getvalue()

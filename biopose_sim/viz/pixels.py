@@ -75,6 +75,25 @@ def to_png(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
+def to_jpeg(pixels: Pixels) -> bytes:
+    """Return a picture as a JPEG: of a photograph an eighth of a PNG."""
+    from PIL import Image
+
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, format="jpeg", quality=85)
+    return buffer.getvalue()
+
+
+def smaller_file(data: bytes, longest: int) -> bytes:
+    """Return a picture's file (PNG or JPEG) as a JPEG of at most ``longest`` pixels each way."""
+    from PIL import Image
+
+    with Image.open(BytesIO(data)) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    scale = min(1.0, longest / max(pixels.shape[:2]))
+    return to_jpeg(resized(pixels, round(pixels.shape[1] * scale), round(pixels.shape[0] * scale)))
+
+
 def write_png(path: str | Path, pixels: Pixels) -> Path:
     """Write a picture in one step.
 

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from biopose_sim.viz._html import Html, bullets, element, film, heading, image, join, picture, table
 from biopose_sim.viz.force_panels import shortened
+from biopose_sim.viz.pixels import smaller_file
 from biopose_sim.viz.report_tables import DASH, number
 from biopose_sim.viz.video_figures import plot_views
 from biopose_sim.viz.video_flags import flag_words
 
 Array = NDArray[np.floating]
 _MOST_SPANS = 12
+_SHEET = 1600  # [pixel] wide at most
 _SIZE_KNOWN = "The size of the person is known: lengths, speeds and places are in true metres."
 _SIZE_UNKNOWN = (
     "The size of the person is not known: one camera does not tell a small person nearby from a tall one further away. "
@@ -150,14 +152,15 @@ def _films(page: VideoPage) -> list[Html]:
         for view in page.views
         if view.film is not None
     ]
-    sheets = [(v.sheet, f"{v.name}: the skeleton on the clip") for v in page.views if v.sheet is not None]
+    # Of several cameras one sheet will do: the films show the others.
+    sheets = [(v.sheet, f"{v.name}: the skeleton on the clip") for v in page.views if v.sheet is not None][:1]
     if not films and not sheets:
         return [element("p", "There is no clip to draw on: the key points came from a file.", css="soft")]
     about = (
         "The scaled model on the clip: right blue, left orange. Dots: key points as they were found, from orange "
         "(uncertain) to green (certain); white lines lead to where the model has them."
     )
-    stills = [image(*sheet) for sheet in sheets]
+    stills = [image(smaller_file(sheet, _SHEET), caption) for sheet, caption in sheets]
     if len(films) == 1:  # an upright film leaves room beside it
         return [element("p", about), element("div", *films, *stills, css="films")]
     return [element("p", about), element("div", *films, css="films"), *stills]
