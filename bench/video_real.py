@@ -21,8 +21,7 @@ import numpy as np
 
 from bench.cases import data_folder
 from biopose_sim.errors import InputError
-from biopose_sim.ik.solver import solve_ik
-from biopose_sim.io import Motion, Trial, write_mot
+from biopose_sim.io import Motion, write_mot
 from biopose_sim.io.calibration import Calibration, for_clip, read_calibration
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.neurik.metrics import angle_errors
@@ -30,7 +29,7 @@ from biopose_sim.video.following import follow
 from biopose_sim.video.keypoint_files import read_detections
 from biopose_sim.video.keypoints import COMMON, LAYOUTS
 from biopose_sim.video.metrics import procrustes
-from biopose_sim.video.points import body_points, with_key_points
+from biopose_sim.video.points import body_points
 from biopose_sim.video.synchrony import align
 from biopose_sim.video.triangulate import Triangulated, triangulate
 from biopose_sim.video.triangulated import fit_points, model_stature
@@ -45,6 +44,7 @@ JOINTS = tuple(
     )
 )
 LIMB = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle")
+OPEN = ("pelvis", "wrist", "pro_sup", "mtp")  # no key point lies beyond wrists and toes
 PA_TARGET, ANGLE_TARGET, JERK_TARGET = 65.0, 12.0, 1.0 / 3.0  # [mm], [deg], of MediaPipe's
 _HIPS = [COMMON.index("left_hip"), COMMON.index("right_hip")]
 
@@ -102,7 +102,7 @@ def make_reference(calibration: Calibration, folder: Path) -> Reference:
     estimate = fit_points(points)
     clocks = [v.key_points.time + o for v, o in zip(views, aligned.offsets, strict=True)]
     moved = tuple(w[np.abs(c[:, None] - estimate.time).argmin(0)] for w, c in zip(worlds, clocks, strict=True))
-    return Reference(points, estimate, _determined(points, estimate.model), moved)
+    return Reference(points, estimate, _determined(estimate.model), moved)
 
 
 def _world(path: Path) -> np.ndarray:
@@ -116,11 +116,12 @@ def _world(path: Path) -> np.ndarray:
         return np.where((index >= 0)[:, None], content["world"][:, index], np.nan)
 
 
-def _determined(points: Triangulated, model: OsimModel) -> np.ndarray:
-    trial = Trial.checked(points.name, points.time, points.points, COMMON)
-    root = np.array([name.startswith("pelvis") for name in model.coordinate_names])
+def _determined(model: OsimModel) -> np.ndarray:
+    """Coordinates that key points say something of: angles, not of the root, nor of what no point is beyond."""
+    names = model.coordinate_names
+    moved = ~(model.tree.locked | model.tree.dependent)
     rotational = np.array([kind == "rotational" for kind in model.motion_types])
-    return solve_ik(with_key_points(model), trial).determined & rotational & ~root
+    return moved & rotational & ~np.array([name.startswith(OPEN) for name in names])
 
 
 def key_points_of(estimate: Estimate) -> np.ndarray:

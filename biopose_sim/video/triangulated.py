@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..ik.fit import FitConfig, fit_size
+from ..ik.fit import FitConfig, SizeFit, fit_size
 from ..ik.groups import SizePrior
 from ..ik.solver import solve_ik
 from ..ik.types import CoordinateTarget, IKConfig
@@ -37,6 +37,7 @@ _ODD_DEVIATIONS, _ODD_DISTANCE = 4.0, 0.05
 _LEAST_POINTS = 8  # of a frame that says something
 _LEAST_FRAMES = 3
 _ODD_SCALE = 0.03  # share by which a stature may change the calibration's lengths without a note of its own
+_SCALINGS, _SAME_STATURE = 4, 0.005
 _HEAD, _HEELS = "HTOP", ("RCAL", "LCAL")
 
 
@@ -85,9 +86,8 @@ def fit_points(found: Triangulated, *, stature: float | None = None) -> Estimate
     size = fit_size(model, [_trial(found)], config)
     notes = list(found.notes)
     if stature is not None:
-        found, told = _of_stature(found, size.model, stature)
+        found, size, told = _of_stature(found, size, config, stature)
         notes.append(told)
-        size = fit_size(model, [_trial(found)], config)
     ik = replace(config.ik, prior=0.0, smoothness=_SMOOTHNESS)
     trial = _trial(found)
     first = solve_ik(size.model, trial, ik)
@@ -161,13 +161,27 @@ def _fit_config() -> FitConfig:
     )
 
 
-def _of_stature(found: Triangulated, model: OsimModel, stature: float) -> tuple[Triangulated, str]:
-    """Points and cameras in a world that is larger or smaller, in which the person has the stature."""
-    times = stature / model_stature(model)
-    told = f"Lengths of the calibration were multiplied by {times:.3f}: the person is {stature:.2f} m tall."
-    if abs(times - 1.0) > _ODD_SCALE:
+def _of_stature(
+    found: Triangulated, size: SizeFit, config: FitConfig, stature: float
+) -> tuple[Triangulated, SizeFit, str]:
+    """Points, cameras and size in a world that is larger or smaller, in which the person has the stature."""
+    whole, model = 1.0, at_rest(key_point_model())
+    # What is usual for people draws sizes that are far from it: a few rounds come to rest.
+    for _ in range(_SCALINGS):
+        times = stature / model_stature(size.model)
+        if abs(times - 1.0) < _SAME_STATURE:
+            break
+        whole *= times
+        found = _enlarged(found, times)
+        size = fit_size(model, [_trial(found)], config)
+    told = f"Lengths of the calibration were multiplied by {whole:.3f}: the person is {stature:.2f} m tall."
+    if abs(whole - 1.0) > _ODD_SCALE:
         told += " That is much: check the stature and the calibration."
+    return found, size, told
+
+
+def _enlarged(found: Triangulated, times: float) -> Triangulated:
     views = tuple(
         replace(view, camera=replace(view.camera, position=times * view.camera.position)) for view in found.views
     )
-    return replace(found, points=times * found.points, millimetres=times * found.millimetres, views=views), told
+    return replace(found, points=times * found.points, millimetres=times * found.millimetres, views=views)
