@@ -23,6 +23,7 @@ from biopose_sim.gait.types import GaitEvents
 if TYPE_CHECKING:
     from biopose_sim.forces.types import GroundReaction
     from biopose_sim.viz.report import Section
+    from biopose_sim.viz.report_video import VideoPage
 
 _PAGE = "report.html"
 _LABELS = (
@@ -165,7 +166,15 @@ def _write(path: Path, found: Found, events: Mapping[str, GaitEvents], wishes: W
         scales=_scales(found),
         known=Known(convergence=told, iterations=False, determination=told, sensitivity=False),
         notes=found.notes,
+        video=_video(wishes.folder),
     )
+
+
+def _video(folder: Path | None) -> VideoPage | None:
+    """What 'biopose video' kept for the page; None where it did not run."""
+    from biopose_sim.cli.video_page_file import FILE, read_page_file
+
+    return read_page_file(folder / FILE) if folder is not None and (folder / FILE).is_file() else None
 
 
 def _title(found: Found) -> str:

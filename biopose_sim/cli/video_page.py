@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from biopose_sim.cli.reporting import write_page
+from biopose_sim.cli.video_page_file import write_page_file
 from biopose_sim.cli.videoing import Video, Wishes, errors_px, modelled, person_height, warnings_of
 from biopose_sim.ik.types import KinematicsResult
 from biopose_sim.io import Trial
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.video.keypoints import COMMON
+from biopose_sim.video.triangulated import model_stature
 from biopose_sim.video.types import View
 from biopose_sim.viz.report_head import Known
 from biopose_sim.viz.report_video import Fact, VideoPage, VideoView
@@ -23,6 +25,7 @@ Film = tuple[str, bytes, bytes]
 
 def write_video_page(
     path: Path,
+    kept: Path,
     wishes: Wishes,
     video: Video,
     model: OsimModel,
@@ -34,6 +37,7 @@ def write_video_page(
 
     Args:
         path: where to.
+        kept: where its content goes, for later pages.
         wishes: the command line.
         video: what was found.
         model: of the result.
@@ -51,6 +55,7 @@ def write_video_page(
         size_known=estimate.size_known,
         notes=video.notes,
     )
+    write_page_file(kept, page)
     write_page(
         path,
         title=estimate.name,
@@ -97,7 +102,8 @@ def _facts(wishes: Wishes, video: Video) -> list[Fact]:
     up = "calibration" if all(s.placed for s in video.sights) else _by(wishes.camera_up() is not None, "the person")
     facts.append(Fact("Gravity", _tilt(video.estimate.views[0]), up))
     known = "calibration" if len(video.sights) > 1 else "a guess from proportions"
-    facts.append(Fact("Scale", "", _by(wishes.stature is not None, known)))
+    size = f"{model_stature(video.estimate.model):.2f} m tall"
+    facts.append(Fact("Size", size, _by(wishes.stature is not None, known)))
     return facts
 
 

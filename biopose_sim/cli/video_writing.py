@@ -55,9 +55,11 @@ def write_video(folder: ResultFolder, wishes: Wishes, video: Video, started: flo
         films = [_film(folder, video, n, progress) if wishes.overlay else None for n in range(len(video.sights))]
         if wishes.report:
             from biopose_sim.cli.video_page import write_video_page
+            from biopose_sim.cli.video_page_file import FILE
 
             progress("writing the report")
-            write_video_page(folder.file("report.html"), wishes, video, model, result, measured, films)
+            page, kept = folder.file("report.html"), folder.file(FILE)
+            write_video_page(page, kept, wishes, video, model, result, measured, films)
         progress("waiting for OpenSim")
         export.result()
     write_manifest(
@@ -141,7 +143,7 @@ def _film(folder: ResultFolder, video: Video, number: int, progress: Progress) -
         PointsSeen(
             view.key_points.points, view.key_points.confidence, body_points().matrix(estimate.model.marker_names)
         ),
-        _words(video),
+        None if video.refined is None else video.refined.flags,
     )
     path = folder.file(f"{sight.name}_overlay.mp4")
     sheet = folder.file(f"{sight.name}_overlay.png")
@@ -164,12 +166,6 @@ def _frames(clip: Clip, times: Array) -> Iterator[Picture]:
         while number < wanted:
             number, picture = next(pictures)
         yield picture
-
-
-def _words(video: Video) -> tuple[str, ...] | None:
-    if video.refined is None:
-        return None
-    return tuple("" if flag == "ok" else flag.replace("_", " ") for flag in video.refined.flags)
 
 
 def _inputs(wishes: Wishes) -> list[Path]:

@@ -184,7 +184,7 @@ def _notes(sights: Sequence[Sight], estimate: Estimate) -> tuple[str, ...]:
     said = []
     for sight in sights:
         before = f"{sight.name}: " if len(sights) > 1 else ""
-        said += [f"{before}{text}" for text in sight.notes]
+        said += [text if text.startswith(before) else f"{before}{text}" for text in sight.notes]
         if not sight.focal_known:
             said.append(f"{before}the focal length was {sight.camera_told}.")
     size = "" if estimate.size_known else "The size of the person is not known (--stature gives it): it is a guess."

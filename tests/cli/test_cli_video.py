@@ -63,6 +63,7 @@ def test_one_camera(files, tmp_path, biopose):
         "cam0_overlay.mp4",
         "cam0_overlay.png",
         "report.html",
+        "video.npz",
         "manifest.json",
     }
     manifest = json.loads((out / "manifest.json").read_text())
@@ -76,6 +77,9 @@ def test_one_camera(files, tmp_path, biopose):
     opensim_takes(biopose, out, "cam0")
     again = biopose("report", out)
     assert again.code == 0, again.err
+    page = (out / "report.html").read_text()
+    assert "cam0_overlay.mp4" in page
+    assert "How well the skeleton explains the pictures" in page
 
 
 def test_several_cameras_are_triangulated(files, tmp_path, biopose):
