@@ -27,7 +27,8 @@ def environment(folder: Path) -> dict[str, str]:
     for name, words in (("biopose", "-m biopose_sim"), ("python", "")):
         (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
         (tools / name).chmod(0o755)
-    paths = {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
+    own = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+    paths = {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": own}
     return {**os.environ, **paths}
 
 
@@ -49,6 +50,7 @@ def lab(tmp_path_factory):
     generic = OsimModel.from_file(default_model_path())
     motion = motion_as_bvh(generic, gait_coordinates(generic, 0.3, 50.0), 50.0)
     (folder / "walk.bvh").write_text(bvh_text(motion))
+    film(folder / "walk.mp4", generic)
     model = "subject01/biopose_fullbody_scaled.osim"
     tool = (
         f"<InverseKinematicsTool name='walk'><model_file>{model}</model_file><marker_file>walk.trc</marker_file>"
@@ -57,6 +59,20 @@ def lab(tmp_path_factory):
     (folder / "ik_setup.xml").write_text(f"<OpenSimDocument Version='40000'>{tool}</OpenSimDocument>")
     (folder / "scale_setup.xml").write_text(f"<OpenSimDocument Version='40000'>{scale_tool()}</OpenSimDocument>")
     return folder
+
+
+def film(path: Path, model) -> None:
+    """A rendered person (Anny) who walks past, as a phone would film them."""
+    from biopose_sim.bodies.markers import virtual_markers
+    from biopose_sim.bodies.phenotypes import sample_adults
+    from biopose_sim.synthetic import body_motion, gait_coordinates
+    from biopose_sim.video.synthetic_clip import standing_camera, synthetic_clip
+    from biopose_sim.viz.film import write_pictures
+
+    rate = 25.0
+    person = body_motion(model, gait_coordinates(model, 1.0, rate), rate, sample_adults(1, 5, "female")[0])
+    camera = standing_camera(virtual_markers(person).markers, 480, 360, side=0.8)
+    write_pictures(path, synthetic_clip(person, camera, seed=1).pictures(), rate=rate, camera=True)
 
 
 def scale_tool() -> str:
@@ -101,6 +117,7 @@ def test_commands_and_program_of_the_readme(lab):
     for name in (
         "walker/walk_body.mot",
         "dancer/walk_body.png",
+        "from_video/walk_overlay.mp4",
         "demo_output/report.html",
         "angles/walk.mot",
         "walk_ik.mot",

@@ -30,14 +30,18 @@ def files(tmp_path_factory):
 
 
 def angles_apart(folder, name):
-    """Mean absolute error of hips, knees and ankles [degrees]."""
+    """Mean absolute error of hips, knees and ankles [degrees], with and without constant differences.
+
+    Key points do not show how the pelvis is tilted, so that hip flexion may be off for good.
+    """
     walk = filmed()
     model = OsimModel.from_file(folder / "biopose_fullbody_scaled.osim")
     motion = read_mot(folder / f"{name}.mot", dict(zip(model.coordinate_names, model.motion_types)))
     legs = ("hip_flexion_r", "hip_flexion_l", "knee_angle_r", "knee_angle_l", "ankle_angle_r", "ankle_angle_l")
     found = np.stack([motion.coordinates[:, motion.coordinate_names.index(leg)] for leg in legs], axis=1)
     true = walk.coordinates[:, [walk.names.index(leg) for leg in legs]]
-    return float(np.degrees(np.abs(found - true).mean()))
+    apart = np.degrees(found - true)
+    return float(np.abs(apart).mean()), float(np.abs(apart - apart.mean(axis=0)).mean())
 
 
 def opensim_takes(biopose, folder, name):
@@ -70,7 +74,9 @@ def test_one_camera(files, tmp_path, biopose):
     assert manifest["command"] == "video"
     assert manifest["size_known"] is True
     assert manifest["views"][0]["error_px"] < 4.0
-    assert angles_apart(out, "cam0") < 10.0
+    whole, moving = angles_apart(out, "cam0")
+    assert whole < 10.0
+    assert moving < 7.0
     page = (out / "report.html").read_text()
     assert "cam0_overlay.mp4" in page
     assert "Focal length" in page
@@ -93,7 +99,9 @@ def test_several_cameras_are_triangulated(files, tmp_path, biopose):
     order = [measured.index(name) for name in measured.marker_names]
     apart = np.linalg.norm(measured.markers[:, order] - walk.points, axis=-1)
     assert float(np.nanmedian(apart)) < 0.02  # a pixel is 8 mm at the person
-    assert angles_apart(out, "three") < 5.0
+    whole, moving = angles_apart(out, "three")
+    assert whole < 7.0
+    assert moving < 3.0
     assert len(read_calibration(out / "cameras.json").cameras) == 3
     opensim_takes(biopose, out, "three")
 
