@@ -27,11 +27,11 @@ from .types import Estimate, View
 _OFFSET_SD, _NOISE_SD = 0.006, 0.015
 _PLACED_SD = 0.015  # of a point that weighs 1 [m]
 _WEIGHTS = (0.1, 1.5)
-_SMOOTHNESS = 2e-3  # m^2 / rad^2, see `IKConfig.smoothness`
+_SMOOTHNESS = 1e-2  # m^2 / rad^2, see `IKConfig.smoothness`
 # Pull of the joints to how people usually hold them (`rest_pose`): it decides how far each of a chain bends that no key
 # point tells apart (pelvis, spine, shoulder girdle), and what turns about a limb's own axis. In the motion [m^2], of a
 # joint's deviation; while sizes are sought [m^2 / rad^2], alike for all.
-_REST, _REST_IN_FIT = 5e-6, 1e-3
+_REST, _REST_IN_FIT = 5e-6, 1e-4
 # A point that is further off the smooth motion than usual for it, in robust deviations and at all [m], is left out.
 _ODD_DEVIATIONS, _ODD_DISTANCE = 4.0, 0.05
 _LEAST_POINTS = 8  # of a frame that says something
@@ -168,7 +168,8 @@ def _of_stature(
     whole, model = 1.0, at_rest(key_point_model())
     # What is usual for people draws sizes that are far from it: a few rounds come to rest.
     for _ in range(_SCALINGS):
-        times = stature / model_stature(size.model)
+        # Upright: the model of the fit holds its joints as people do.
+        times = stature / model_stature(key_point_model().scale(size.scales))
         if abs(times - 1.0) < _SAME_STATURE:
             break
         whole *= times
