@@ -155,20 +155,20 @@ class Lifter:
         starts = window_starts(len(flat), length, length - overlap)
         frames = (starts[:, None] + torch.arange(length)).numpy()
         inside = frames < len(flat)
-        weights = faded(length, overlap).double().numpy() * inside + 1e-6
-        frames = np.minimum(frames, len(flat) - 1)
+        weights = faded(length, overlap).double().numpy() * inside + 1e-6 * inside
+        # A clip that is too short goes to and fro.
+        last = max(len(flat) - 1, 1)
+        frames = np.minimum(last - np.abs(last - frames % (2 * last)), len(flat) - 1)
         sums = np.zeros((len(flat), 9 + 3 + 3 + 2 * len(self._twins) + 3))
         totals, sizes, counts = np.zeros(len(flat)), [], []
         for first in range(0, len(frames), _BATCH):
             rows = frames[first : first + _BATCH]
-            own = inside[first : first + _BATCH]
-            points = np.where(own[..., None, None], flat[rows], np.nan)
-            found, size = self._windows(points, confidence[rows])
+            found, size = self._windows(flat[rows], confidence[rows])
             w = weights[first : first + _BATCH]
             np.add.at(totals, rows.ravel(), w.ravel())
             np.add.at(sums, rows.ravel(), (found * w[..., None]).reshape(-1, found.shape[-1]))
             sizes.append(size)
-            counts.append(np.isfinite(points).all(-1).sum((1, 2)))
+            counts.append(np.isfinite(flat[rows]).all(-1).sum((1, 2)))
         mean = sums / totals[:, None]
         count = len(self._twins)
         rotation, place, up, joints, log_sd = np.split(mean, [9, 12, 15, 15 + count], axis=-1)

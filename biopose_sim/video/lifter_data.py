@@ -73,6 +73,7 @@ class DataConfig:
         straight: share of windows whose legs are straightened (`lifter_poses`): recordings brought to bodies of other
             proportions stand and walk with bent knees.
         bent: share of windows whose joints are bent by chance, all of them.
+        mixed: chance of each limb of a window to come from another one.
     """
 
     camera: CameraConfig = field(default_factory=CameraConfig)
@@ -82,6 +83,7 @@ class DataConfig:
     mirror: float = 0.5
     straight: float = 0.0
     bent: float = 0.0
+    mixed: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -190,8 +192,9 @@ class LifterData:
         coordinates = torch.from_numpy(arrays["coordinates"][frames]).float()
         sizes = self.skeleton.sizes(scales)
         points = self._points[frames].astype(np.float64)
-        if self.config.straight or self.config.bent:
-            other = self._poses(coordinates, self.config.straight, self.config.bent, random)
+        chances = (self.config.straight, self.config.bent, self.config.mixed)
+        if any(chances):
+            other = self._poses(coordinates, *chances, random)
             offsets = torch.from_numpy(arrays["marker_offsets"][arrays["trial_person"][trials]]).float()
             points += self._moved(coordinates, other, scales, offsets)
             coordinates = other
@@ -354,7 +357,8 @@ def mirror_of_joints(names: tuple[str, ...]) -> tuple[list[int], Array]:
 def exact(config: DataConfig, noise: NoiseConfig) -> DataConfig:
     """Return how windows are made for tests: known lenses, points as ours, all of the picture, this noise."""
     camera = replace(config.camera, truncated=0.0, focal_error=0.0)
-    return replace(config, camera=camera, noise=noise, offsets=0.0, slow=0.0, mirror=0.0, straight=0.0, bent=0.0)
+    as_is = dict.fromkeys(("offsets", "slow", "mirror", "straight", "bent", "mixed"), 0.0)
+    return replace(config, camera=camera, noise=noise, **as_is)
 
 
 def _key_points(matrix: Array, arrays: Arrays) -> NDArray[np.float32]:

@@ -1,4 +1,7 @@
-"""Poses that the recordings lack: straight legs, joints bent by chance.
+"""Poses that the recordings lack: straight legs, joints bent by chance, limbs of other moments and people.
+
+Few takes make a training set: what was walked was never walked with the arms of somebody who boxes. A network that saw
+each pose of the arms with one pose of the legs only learns whole takes by heart.
 
 Motion that was brought to bodies of other proportions keeps the feet on the floor by bending the knees: in the CMU
 walks on Anny's bodies they are bent by about 28 degrees where people stand on straight legs. A network that saw
@@ -15,10 +18,11 @@ from ..neurik.skeleton import Skeleton
 from .keypoints import Array
 from .lifter_input import RATE
 
+_LEG = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle", "mtp_angle")
 _MOST = 40.0  # degrees by which a knee is straightened
 _SWING = (30.0, 80.0)  # degrees of flexion from where on a knee keeps more of it, and nearly all
 _KEPT = 0.2
-_BEND_SD = 8.0  # degrees
+_BEND_SD = 10.0  # degrees
 _SLOWEST, _FASTEST = 0.1, 0.8  # Hz
 
 
@@ -38,20 +42,29 @@ class OtherPoses:
             for side in "rl"
             if all(f"{part}_{side}" in names for part in parts)
         ]
+        legs = [k for k, name in enumerate(names) if name[:-2] in _LEG]
+        trunk = [k for k, name in enumerate(names) if name[-2:] not in ("_r", "_l")]
+        arms = [[k for k, name in enumerate(names) if name.endswith(side) and k not in legs] for side in ("_r", "_l")]
+        self._parts = [part for part in (legs, trunk, *arms) if part]
 
-    def __call__(self, coordinates: Tensor, straight: float, bent: float, random: np.random.Generator) -> Tensor:
+    def __call__(
+        self, coordinates: Tensor, straight: float, bent: float, mixed: float, random: np.random.Generator
+    ) -> Tensor:
         """Return coordinates (B, T, n_q) [rad | m] of other motions; the root stays.
 
         Args:
             coordinates: at the network's rate.
             straight: share of windows whose legs are straightened.
             bent: share of windows whose joints are bent.
+            mixed: share of windows that have the arms, the trunk or the legs, each with this chance, of another one.
             random: source of chance.
         """
         clips, frames = coordinates.shape[:2]
         half = self.skeleton.half_ranges_like(coordinates).numpy()
         middle = self._middle(coordinates)
         angles = self.skeleton.of_joints(coordinates).numpy() - middle
+        if mixed > 0.0:
+            angles = self._mixed(angles, mixed, random)
         limits = np.maximum(half, np.abs(angles))
         angles = angles + middle
         angles += (random.random((clips, 1, 1)) < bent) * self._bends(clips, frames, len(half), random)
@@ -63,6 +76,17 @@ class OtherPoses:
         angles = np.clip(angles, middle - limits, middle + limits)
         values = torch.from_numpy((angles - middle) / half).to(coordinates)
         return self.skeleton.with_joints(coordinates, lambda _: values)
+
+    def _mixed(self, angles: Array, share: float, random: np.random.Generator) -> Array:
+        """Give windows (B, T, J) limbs of each other, half of them backwards in time."""
+        clips = len(angles)
+        found = angles.copy()
+        for part in self._parts:
+            other = angles[random.permutation(clips)][..., part]
+            other = np.where(random.random((clips, 1, 1)) < 0.5, other, other[:, ::-1])
+            chosen = random.random((clips, 1, 1)) < share
+            found[..., part] = np.where(chosen, other, found[..., part])
+        return found
 
     def _middle(self, like: Tensor) -> Array:
         """Middles of the joints' ranges (J,) [rad]."""

@@ -206,8 +206,12 @@ def card_text(card: Mapping[str, Any]) -> str:
         "",
         f"- {training.get('steps', 0):,} steps, {training.get('windows_seen', 0):,} windows seen, "
         f"{training.get('seconds', 0.0) / 60:.0f} minutes on one core of a processor",
+        *([f"- {training['note']}"] if "note" in training else []),
         "",
         "## Metrics",
+        "",
+        "PA and MPJPE of 13 joints; legs and all: mean absolute error of the joint coordinates; root: of the pelvis "
+        "before the camera. Single windows of 64 frames, cameras by chance, lenses known, no refinement.",
         "",
     ]
     for split, by_noise in card.get("metrics", {}).items():

@@ -56,7 +56,9 @@ def window_data(shards, skeleton, **changes):
     return LifterData(shards, "train", skeleton, 16, replace(exact(DataConfig(), CLEAN), **changes))
 
 
-@pytest.mark.parametrize("changes", [{}, {"mirror": 1.0}, {"straight": 1.0, "bent": 1.0}, {"mirror": 0.5}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"mirror": 1.0}, {"straight": 1.0, "bent": 1.0, "mixed": 0.5}, {"mirror": 0.5}]
+)
 def test_what_is_seen_is_what_is_true(shards, skeleton, changes):
     """Key points in the features are those of the truth before the turned camera."""
     data = window_data(shards, skeleton, **changes)
@@ -110,12 +112,12 @@ def test_straight_legs_keep_the_foot(shards, skeleton):
     names = skeleton.model.coordinate_names
     columns = [names.index(f"{part}_r") for part in ("hip_flexion", "knee_angle", "ankle_angle")]
     coordinates[..., columns] = torch.tensor(np.radians([30.0, 40.0, 15.0])).float()
-    found = data._poses(coordinates, 1.0, 0.0, np.random.default_rng(0))
+    found = data._poses(coordinates, 1.0, 0.0, 0.0, np.random.default_rng(0))
     change = np.degrees((found - coordinates)[..., columns].numpy())
     assert (change[..., 1] < -1.0).all()
     assert (change[..., 1] > -41.0).all()
     assert np.allclose(change[..., 0] - change[..., 1] + change[..., 2], 0.0, atol=1e-3)
-    same = data._poses(coordinates, 0.0, 0.0, np.random.default_rng(0))
+    same = data._poses(coordinates, 0.0, 0.0, 0.0, np.random.default_rng(0))
     assert torch.allclose(same, coordinates, atol=1e-5)
 
 
