@@ -133,7 +133,7 @@ class _Refinement:
         own[self.body.root] = np.where(self.body.translational[self.body.root], placed, turned)
         if given is None:
             return own
-        said = np.broadcast_to(given, self.given.coordinates.shape)[:, self.body.free]
+        said = self.config.start_share * np.broadcast_to(given, self.given.coordinates.shape)[:, self.body.free]
         return np.where(np.isfinite(said) & (said > _SMALLEST_SD), said, own)
 
     def run(self) -> Refined:
