@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose_sim.video.synthetic_mesh import PaintedMesh
+from biopose_sim.video.synthetic.mesh import PaintedMesh
 
 Array = NDArray[np.floating]
 # Rays through each pixel and way.

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 
 from bench.video_refine_cases import Case, make_cases, score
-from biopose_sim.video.lifter import Lifter
-from biopose_sim.video.lifter_evaluate import NOISES, evaluate_lifter
-from biopose_sim.video.noise import disturbed
-from biopose_sim.video.refine_joint import refine_joint
+from biopose_sim.video.lifter.evaluate import NOISES, evaluate_lifter
+from biopose_sim.video.lifter.lifter import Lifter
+from biopose_sim.video.points.noise import disturbed
+from biopose_sim.video.refine.joint import refine_joint
 from ik_pipeline.shards.data import ShardData
 
 PA_TARGET, LEGS_TARGET, ALL_TARGET = 42.0, 6.0, 8.0

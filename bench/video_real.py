@@ -25,14 +25,14 @@ from biopose_sim.io import Motion, write_mot
 from biopose_sim.io.calibration import Calibration, for_clip, read_calibration
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.neurik.metrics import angle_errors
-from biopose_sim.video.following import follow
-from biopose_sim.video.keypoint_files import read_detections
-from biopose_sim.video.keypoints import COMMON, LAYOUTS
-from biopose_sim.video.metrics import procrustes
-from biopose_sim.video.points import body_points
-from biopose_sim.video.synchrony import align
-from biopose_sim.video.triangulate import Triangulated, triangulate
-from biopose_sim.video.triangulated import fit_points, model_stature
+from biopose_sim.video.mqhmr.metrics import procrustes
+from biopose_sim.video.points.body_points import body_points
+from biopose_sim.video.points.files import read_detections
+from biopose_sim.video.points.following import follow
+from biopose_sim.video.points.keypoints import COMMON, LAYOUTS
+from biopose_sim.video.triangulation.synchrony import align
+from biopose_sim.video.triangulation.triangulate import Triangulated, triangulate
+from biopose_sim.video.triangulation.triangulated import fit_points, model_stature
 from biopose_sim.video.types import Estimate, View
 
 CLIPS = ("cam01", "cam02", "cam03", "cam04")
@@ -178,8 +178,8 @@ def mediapipe_views(reference: Reference) -> list[Scores]:
 
 def lifter(refined: bool) -> Lift:
     """The shipped lifter, with or without joint refinement."""
-    from biopose_sim.video.lifter import Lifter
-    from biopose_sim.video.refine_joint import refine_joint
+    from biopose_sim.video.lifter.lifter import Lifter
+    from biopose_sim.video.refine.joint import refine_joint
 
     network = Lifter.from_pretrained()
 

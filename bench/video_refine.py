@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from bench.video_refine_cases import Case, Scores, make_cases, paper, score, spoilt, with_focal
-from biopose_sim.video.refine_joint import JointConfig, refine_joint
+from biopose_sim.video.refine.joint import JointConfig, refine_joint
 from ik_pipeline.shards.data import ShardData
 
 Way = Callable[[Case], Scores]

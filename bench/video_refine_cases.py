@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from biopose_sim.io.camera import Camera
 from biopose_sim.kinematics.model import OsimModel
-from biopose_sim.video.keypoints import COMMON, LAYOUTS, Array, KeyPoints
-from biopose_sim.video.metrics import procrustes
-from biopose_sim.video.points import body_points
+from biopose_sim.video.mqhmr.metrics import procrustes
+from biopose_sim.video.points.body_points import body_points
+from biopose_sim.video.points.keypoints import COMMON, LAYOUTS, Array, KeyPoints
 from biopose_sim.video.types import Estimate, View
 from ik_pipeline.shards.data import ShardData
 from ik_pipeline.virtual_fit import virtual_model
@@ -177,7 +177,7 @@ class Scores:
 
 def score(case: Case, model: OsimModel, q: Array, camera: Camera, offsets: Array | None = None) -> Scores:
     """Score a motion against the truth; 2D by the given camera, with detector's offsets where there are any."""
-    from biopose_sim.video.refine_body import PointBody
+    from biopose_sim.video.refine.body import PointBody
 
     body = PointBody(model)
     placed = body.place(q, np.zeros(body.n_size), np.zeros(body.n_offsets))
@@ -196,9 +196,9 @@ def score(case: Case, model: OsimModel, q: Array, camera: Camera, offsets: Array
 
 def paper(case: Case, focal: float | None, iterations: int = 10, method: str = "gradient", **settings: float) -> Array:
     """Return the coordinates that the paper's refinement finds, frame by frame, for a focal length [px]."""
-    from biopose_sim.video.refine_body import PointBody
-    from biopose_sim.video.refine_guards import place_root
-    from biopose_sim.video.refine_paper import PaperConfig, Pinhole, refine_paper
+    from biopose_sim.video.refine.body import PointBody
+    from biopose_sim.video.refine.guards import place_root
+    from biopose_sim.video.refine.paper import PaperConfig, Pinhole, refine_paper
 
     view, model = case.start.views[0], case.start.model
     camera = view.camera if focal is None else replace(view.camera, focal=(focal, focal))

@@ -2,7 +2,7 @@
 
 ``biopose bench video_render``. Balls of known outline are drawn as fine meshes, and what they cover is compared with
 what 256 rays through each pixel say. Speed is of one thread: people of the stream that networks are trained on, with
-poses of one CMU take unless a table of all (``--table``, see `biopose_sim.video.synthetic_motion`) is given.
+poses of one CMU take unless a table of all (``--table``, see `biopose_sim.video.synthetic.motion`) is given.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from threadpoolctl import threadpool_limits
 
 from bench._balls import ball_mesh, ball_outline
 from bench.cases import data_folder
-from biopose_sim.video import synthetic_stream
-from biopose_sim.video.synthetic_motion import build_motion_table
-from biopose_sim.video.synthetic_render import Studio
-from biopose_sim.video.synthetic_stream import SyntheticPeople
+from biopose_sim.video.synthetic import stream as synthetic_stream
+from biopose_sim.video.synthetic.motion import build_motion_table
+from biopose_sim.video.synthetic.render import Studio
+from biopose_sim.video.synthetic.stream import SyntheticPeople
 
 IOU_TARGET, SPEED_TARGET = 0.99, 60.0
 TAKE = "01_08"

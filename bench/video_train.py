@@ -3,7 +3,7 @@
 ``biopose bench video_train``: CPU time on one thread, MPJPE and PA-MPJPE of the crops.
 ``biopose bench video_train --motion TABLE --stream OUT [--steps N] [--device cuda] [--threads 14]``: images per second,
 MPJPE and PA-MPJPE of people never seen; ``OUT`` keeps checkpoint, log and weights, and a second run goes on from there.
-TABLE is what `synthetic_motion.build_motion_table` wrote; without one the crops are of a single take.
+TABLE is what `synthetic.motion.build_motion_table` wrote; without one the crops are of a single take.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ import torch
 
 from bench.video_render import _small_table as small_table
 from biopose_sim.bodies.anny_table import load_anny_data
-from biopose_sim.video.anny_bones import AnnyBones
-from biopose_sim.video.hmr_config import load_hmr_training
-from biopose_sim.video.hmr_evaluate import evaluate_network
-from biopose_sim.video.hmr_layouts import AnnyPoints
-from biopose_sim.video.hmr_streams import FixedData, PeopleData
-from biopose_sim.video.hmr_train import train_mqhmr
-from biopose_sim.video.hmr_truth import Truth, truth_of_people
-from biopose_sim.video.mqhmr import parameter_counts
-from biopose_sim.video.synthetic_motion import Split
-from biopose_sim.video.synthetic_stream import SyntheticPeople
+from biopose_sim.video.mqhmr.anny_bones import AnnyBones
+from biopose_sim.video.mqhmr.config import load_hmr_training
+from biopose_sim.video.mqhmr.evaluate import evaluate_network
+from biopose_sim.video.mqhmr.layouts import AnnyPoints
+from biopose_sim.video.mqhmr.network import parameter_counts
+from biopose_sim.video.mqhmr.streams import FixedData, PeopleData
+from biopose_sim.video.mqhmr.train import train_mqhmr
+from biopose_sim.video.mqhmr.truth import Truth, truth_of_people
+from biopose_sim.video.synthetic.motion import Split
+from biopose_sim.video.synthetic.stream import SyntheticPeople
 
 CROPS = 32
 TESTED = 2000

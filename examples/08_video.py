@@ -11,10 +11,10 @@ from biopose_sim import synthetic
 from biopose_sim.bodies.markers import virtual_markers
 from biopose_sim.bodies.phenotypes import sample_adults, stature
 from biopose_sim.io.camera import Camera
-from biopose_sim.video.keypoints import KeyPoints
-from biopose_sim.video.lifter import Lifter
-from biopose_sim.video.points import body_points
-from biopose_sim.video.refine_joint import refine_joint
+from biopose_sim.video.lifter.lifter import Lifter
+from biopose_sim.video.points.body_points import body_points
+from biopose_sim.video.points.keypoints import KeyPoints
+from biopose_sim.video.refine.joint import refine_joint
 from ik_pipeline.virtual_fit import virtual_model
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
@@ -33,7 +33,7 @@ box = np.ptp(pixels, axis=1).max(axis=1)
 pixels += 0.02 * box[:, None, None] * np.random.default_rng(0).normal(size=pixels.shape)
 found = KeyPoints("walk", trial.time, pixels, np.ones(pixels.shape[:2]), "anny23", size, rate)
 
-# Yours: biopose_sim.video.keypoint_files.read_detections and following.follow, or biopose video CLIP.
+# Yours: biopose_sim.video.points.files.read_detections and following.follow, or biopose video CLIP.
 lens = Camera.level(*size, camera.focal[0])
 start = Lifter.from_pretrained().lift(found, lens, stature=float(stature(person)))
 refined = refine_joint(start)

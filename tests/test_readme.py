@@ -66,7 +66,7 @@ def film(path: Path, model) -> None:
     from biopose_sim.bodies.markers import virtual_markers
     from biopose_sim.bodies.phenotypes import sample_adults
     from biopose_sim.synthetic import body_motion, gait_coordinates
-    from biopose_sim.video.synthetic_clip import standing_camera, synthetic_clip
+    from biopose_sim.video.synthetic.clip import standing_camera, synthetic_clip
     from biopose_sim.viz.film import write_pictures
 
     rate = 25.0

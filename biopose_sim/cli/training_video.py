@@ -16,9 +16,9 @@ from biopose_sim.paths import models_dir
 
 if TYPE_CHECKING:
     from biopose_sim.cli.training import Wishes
-    from biopose_sim.video.hmr_body import HeadBody
-    from biopose_sim.video.hmr_config import HmrTraining
-    from biopose_sim.video.hmr_streams import TrainingData
+    from biopose_sim.video.mqhmr.body import HeadBody
+    from biopose_sim.video.mqhmr.config import HmrTraining
+    from biopose_sim.video.mqhmr.streams import TrainingData
 
 NEURIK, LIFTER, MQHMR = "neurik", "lifter", "mqhmr"
 _OF_MQHMR = f"{MQHMR}_"
@@ -67,7 +67,7 @@ def train_video(wishes: Wishes, kind: str, device: str) -> Path:
 
 
 def _lifter(wishes: Wishes, _device: str, progress: Progress) -> None:
-    from biopose_sim.video.lifter_train import load_training, train_lifter
+    from biopose_sim.video.lifter.train import load_training, train_lifter
 
     config = load_training(wishes.config)
     if wishes.steps is not None:
@@ -79,8 +79,8 @@ def _lifter(wishes: Wishes, _device: str, progress: Progress) -> None:
 
 
 def _mqhmr(wishes: Wishes, device: str, progress: Progress) -> None:
-    from biopose_sim.video.hmr_config import load_hmr_training
-    from biopose_sim.video.hmr_train import train_mqhmr
+    from biopose_sim.video.mqhmr.config import load_hmr_training
+    from biopose_sim.video.mqhmr.train import train_mqhmr
 
     config = load_hmr_training(wishes.config.removeprefix(_OF_MQHMR))
     if wishes.steps is not None:
@@ -102,7 +102,7 @@ def _mqhmr(wishes: Wishes, device: str, progress: Progress) -> None:
 
 def _data(wishes: Wishes, config: HmrTraining, device: str, progress: Progress) -> tuple[HeadBody, TrainingData]:
     """The body that is predicted, and what it is learned from: synthetic people, or shards of pictures."""
-    from biopose_sim.video.hmr_body import head_body
+    from biopose_sim.video.mqhmr.body import head_body
 
     body = head_body(config.network.body, wishes.body_models)
     shards = sorted(wishes.data.glob("*.tar")) if wishes.data.is_dir() else []
@@ -110,9 +110,9 @@ def _data(wishes: Wishes, config: HmrTraining, device: str, progress: Progress) 
 
 
 def _people(wishes: Wishes, config: HmrTraining, device: str, progress: Progress) -> TrainingData:
-    from biopose_sim.video.hmr_streams import PeopleData
-    from biopose_sim.video.synthetic_motion import build_motion_table
-    from biopose_sim.video.synthetic_stream import SyntheticPeople
+    from biopose_sim.video.mqhmr.streams import PeopleData
+    from biopose_sim.video.synthetic.motion import build_motion_table
+    from biopose_sim.video.synthetic.stream import SyntheticPeople
 
     if config.network.body != "anny":
         problem = f"is of the body '{config.network.body}', and synthetic people are Anny's"
@@ -131,10 +131,10 @@ def _people(wishes: Wishes, config: HmrTraining, device: str, progress: Progress
 
 
 def _pictures(wishes: Wishes, config: HmrTraining, shards: list[Path]) -> TrainingData:
-    from biopose_sim.video.hmr_data import Cleaning
-    from biopose_sim.video.hmr_data_tar import TarPictures
-    from biopose_sim.video.hmr_layouts import SmplPoints, read_regressor
-    from biopose_sim.video.hmr_streams import PictureData
+    from biopose_sim.video.mqhmr.data import Cleaning
+    from biopose_sim.video.mqhmr.data_tar import TarPictures
+    from biopose_sim.video.mqhmr.layouts import SmplPoints, read_regressor
+    from biopose_sim.video.mqhmr.streams import PictureData
 
     if len(shards) < 2:
         raise InputError(wishes.data, "holds one shard", "give two or more: the last is held out for validation")

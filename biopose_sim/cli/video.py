@@ -33,6 +33,11 @@ from biopose_sim.cli import options
 @click.option("--body-models", type=options.PATH, metavar="FOLDER", help="Where your SMPL, SMPL-H, SMPL-X files lie.")
 @click.option("--calibration", type=options.PATH, metavar="FILE", help="Cameras: Qualisys, Pose2Sim, OpenCV or ours.")
 @click.option(
+    "--sync",
+    metavar="HOW",
+    help="Several clips: when each starts after the first, in seconds (0,0.2,-0.1), or auto: as the motion shows.",
+)
+@click.option(
     "--focal",
     metavar="LENGTH",
     help="Focal length: pixels, or as of 35 mm film ('26mm'); else the file's, else a phone's is assumed and refined.",

@@ -20,7 +20,7 @@ def estimate_from_file(wishes: Wishes, sight: Sight, progress: Progress) -> Esti
     Raises:
         InputError: the file, or its body model, cannot be used.
     """
-    from biopose_sim.video.from_meshes import hmr_estimate
+    from biopose_sim.video.refine.from_meshes import hmr_estimate
 
     assert wishes.hmr is not None  # asked before
     progress(f"reading {wishes.hmr.name}")
@@ -38,10 +38,10 @@ def estimate_from_network(wishes: Wishes, sight: Sight, progress: Progress) -> E
         InputError: the weights cannot be used, or there is no clip to look at.
     """
     from biopose_sim.bodies.upright import Upright, turn_upright
-    from biopose_sim.video.from_meshes import hmr_estimate
-    from biopose_sim.video.mqhmr_files import open_network
-    from biopose_sim.video.mqhmr_predict import PredictConfig, predict_clip
-    from biopose_sim.video.refine_paper import PaperConfig
+    from biopose_sim.video.mqhmr.files import open_network
+    from biopose_sim.video.mqhmr.predict import PredictConfig, predict_clip
+    from biopose_sim.video.refine.from_meshes import hmr_estimate
+    from biopose_sim.video.refine.paper import PaperConfig
 
     assert wishes.checkpoint is not None  # asked before
     if sight.clip is None:

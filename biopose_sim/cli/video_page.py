@@ -13,8 +13,8 @@ from biopose_sim.cli.videoing import Video, Wishes, errors_px, modelled, person_
 from biopose_sim.ik.types import KinematicsResult
 from biopose_sim.io import Trial
 from biopose_sim.kinematics.model import OsimModel
-from biopose_sim.video.keypoints import COMMON
-from biopose_sim.video.triangulated import model_stature
+from biopose_sim.video.points.keypoints import COMMON
+from biopose_sim.video.triangulation.triangulated import model_stature
 from biopose_sim.video.types import View
 from biopose_sim.viz.report_head import Known
 from biopose_sim.viz.report_video import Fact, VideoPage, VideoView

@@ -14,10 +14,10 @@ import numpy as np
 from biopose_sim.cli.console import Progress
 from biopose_sim.errors import InputError
 from biopose_sim.io.camera import Camera
-from biopose_sim.video.clip import Clip, default_focal, film_focal_pixels, open_clip
-from biopose_sim.video.following import Followed, follow
-from biopose_sim.video.keypoint_files import read_detections
-from biopose_sim.video.keypoints import Array, Detections, KeyPoints
+from biopose_sim.video.footage.clip import Clip, default_focal, film_focal_pixels, open_clip
+from biopose_sim.video.points.files import read_detections
+from biopose_sim.video.points.following import Followed, follow
+from biopose_sim.video.points.keypoints import Array, Detections, KeyPoints
 from biopose_sim.video.types import View
 
 if TYPE_CHECKING:
@@ -139,8 +139,8 @@ def _person(
         except InputError as error:
             raise _as_options(error) from error
     assert clip is not None  # there are clips or key points
-    from biopose_sim.video.detector import detect
-    from biopose_sim.video.people import find_people
+    from biopose_sim.video.footage.detector import detect
+    from biopose_sim.video.footage.people import find_people
 
     progress(f"looking for people in {clip.name}")
     crowd = find_people(clip)

@@ -21,9 +21,9 @@ from biopose_sim.io.calibration import write_cameras
 from biopose_sim.kinematics.model import OsimModel
 from biopose_sim.osim.writer import export_osim
 from biopose_sim.paths import default_model_path
-from biopose_sim.video.clip import Clip, Picture
-from biopose_sim.video.keypoints import COMMON, Array, KeyPoints
-from biopose_sim.video.points import body_points, with_key_points
+from biopose_sim.video.footage.clip import Clip, Picture
+from biopose_sim.video.points.body_points import body_points, with_key_points
+from biopose_sim.video.points.keypoints import COMMON, Array, KeyPoints
 from biopose_sim.video.types import Estimate
 
 # Name of a film, its poster (JPEG), and a sheet of some moments of it (PNG).
@@ -90,7 +90,7 @@ def result_of(model: OsimModel, estimate: Estimate) -> tuple[KinematicsResult, T
         own = model(torch.from_numpy(np.ascontiguousarray(estimate.coordinates))).markers.numpy()[:, rows]
     measured = None
     if len(estimate.views) > 1:
-        from biopose_sim.video.triangulate import triangulate
+        from biopose_sim.video.triangulation.triangulate import triangulate
 
         measured = Trial.checked(estimate.name, estimate.time, triangulate(estimate.views).points, COMMON)
     trial = measured or Trial.checked(estimate.name, estimate.time, own, COMMON)

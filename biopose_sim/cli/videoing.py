@@ -19,11 +19,11 @@ from biopose_sim.cli.folder import ResultFolder
 from biopose_sim.cli.video_sources import Asked, Sight, read_sights
 from biopose_sim.errors import InputError
 from biopose_sim.io.camera import Camera
-from biopose_sim.video.keypoints import Array
+from biopose_sim.video.points.keypoints import Array
 from biopose_sim.video.types import Estimate, View
 
 if TYPE_CHECKING:
-    from biopose_sim.video.refine_joint import Refined
+    from biopose_sim.video.refine.joint import Refined
 
 AUTO, KEY_POINTS, NETWORK, MESHES = "auto", "keypoints", "mqhmr", "hmr-file"
 JOINT, PAPER, NONE = "joint", "paper", "none"
@@ -40,6 +40,7 @@ class Wishes(Asked):
     checkpoint: Path | None = None
     track: str | None = None
     body_models: Path | None = None
+    sync: str | None = None
     stature: float | None = None
     mass: float | None = None
     up: str | None = None
@@ -69,6 +70,9 @@ class Wishes(Asked):
             raise click.UsageError("--weights are of the lifter, which starts from key points")
         if self.track is not None and self.hmr is None:
             raise click.UsageError("--track is of a file of meshes (--hmr); in a clip --person says who")
+        if self.sync is not None and len(self.clips or self.key_points) < 2:
+            raise click.UsageError("--sync is of several clips")
+        self.starts()
         self.camera_up()
 
     @property
@@ -77,6 +81,15 @@ class Wishes(Asked):
         if self.engine != AUTO:
             return self.engine
         return MESHES if self.hmr is not None else NETWORK if self.checkpoint is not None else KEY_POINTS
+
+    def starts(self) -> Sequence[float] | str | None:
+        """When each clip starts [s], or "auto"; None where all start together."""
+        if self.sync is None or self.sync == AUTO:
+            return self.sync
+        try:
+            return [float(word) for word in self.sync.split(",")]
+        except ValueError as error:
+            raise click.UsageError(f"--sync {self.sync}: give auto, or seconds as 0,0.2,-0.1") from error
 
     def camera_up(self) -> Array | None:
         """Direction (3,) against gravity in camera axes as it was given; None where it is to be seen."""
@@ -139,7 +152,7 @@ def _start(wishes: Wishes, sights: tuple[Sight, ...], progress: Progress) -> Est
         return _triangulated(wishes, sights, progress)
     sight = sights[0]
     if wishes.chosen == KEY_POINTS:
-        from biopose_sim.video.lifter import Lifter
+        from biopose_sim.video.lifter.lifter import Lifter
 
         progress("lifting the key points into space")
         lifter = Lifter.from_pretrained() if wishes.weights is None else Lifter.from_pretrained(wishes.weights)
@@ -155,15 +168,15 @@ def _placed_up(camera: Camera) -> Array:
 
 
 def _triangulated(wishes: Wishes, sights: tuple[Sight, ...], progress: Progress) -> Estimate:
-    from biopose_sim.video.synchrony import align
-    from biopose_sim.video.triangulated import triangulated_estimate
+    from biopose_sim.video.triangulation.synchrony import align
+    from biopose_sim.video.triangulation.triangulated import triangulated_estimate
 
     if not all(sight.placed for sight in sights):
         assert wishes.calibration is not None  # several clips need one
         problem = "does not say where the cameras stand"
         raise InputError(wishes.calibration, problem, "several clips need their rotations and translations")
     progress(f"triangulating {len(sights)} views")
-    aligned = align([sight.view for sight in sights])
+    aligned = align([sight.view for sight in sights], wishes.starts())
     found = triangulated_estimate(aligned.views, stature=wishes.stature)
     name = wishes.output.resolve().name
     return replace(found, name=name, notes=(*aligned.notes, *found.notes))
@@ -172,7 +185,7 @@ def _triangulated(wishes: Wishes, sights: tuple[Sight, ...], progress: Progress)
 def _refined(wishes: Wishes, sights: tuple[Sight, ...], start: Estimate, progress: Progress) -> Refined | None:
     if wishes.refine != JOINT:
         return None
-    from biopose_sim.video.refine_joint import JointConfig, refine_joint
+    from biopose_sim.video.refine.joint import JointConfig, refine_joint
 
     progress(f"refining {len(start.time)} frames by the key points")
     unknown = not all(sight.focal_known for sight in sights)
@@ -226,7 +239,7 @@ def errors_px(view: View, estimate: Estimate) -> Array:
 
 def modelled(view: View, estimate: Estimate) -> Array:
     """Where a view should see the key points, (T, 23, 2) [px]."""
-    from biopose_sim.video.points import body_points
+    from biopose_sim.video.points.body_points import body_points
 
     points = body_points().matrix(estimate.model.marker_names) @ markers_of(estimate)
     return view.camera.project(points)[..., :2]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..io.camera import Camera
 from ..kinematics.model import OsimModel
-from .keypoints import Array, KeyPoints
+from .points.keypoints import Array, KeyPoints
 
 
 @dataclass(frozen=True, eq=False)

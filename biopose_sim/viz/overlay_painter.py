@@ -45,7 +45,7 @@ class PointsSeen:
         pixels: (T, K, 2) across and down [pixel of the camera]; NaN where not found.
         confidence: (T, K) from 0 to 1.
         matrix: (K, M) key points = matrix @ markers of the model, in its order
-            (`biopose_sim.video.points.BodyPoints.matrix`).
+            (`biopose_sim.video.points.body_points.BodyPoints.matrix`).
     """
 
     pixels: Array

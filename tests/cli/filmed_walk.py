@@ -28,7 +28,7 @@ def filmed() -> Filmed:
     import torch
 
     from biopose_sim.synthetic import gait_coordinates
-    from biopose_sim.video.points import body_points
+    from biopose_sim.video.points.body_points import body_points
     from ik_pipeline.virtual_fit import virtual_model
 
     model = virtual_model()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from clip_files import write_clip
 
-from biopose_sim.video.clip import open_clip
+from biopose_sim.video.footage.clip import open_clip
 
 
 def need_mediapipe() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.attention import Cells, DeformableAttention, gathered
+from biopose_sim.video.mqhmr.attention import Cells, DeformableAttention, gathered
 
 
 def bilinear(values, x, y):

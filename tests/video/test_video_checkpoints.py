@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.checkpoints import convert, load_encoder, read_checkpoint
-from biopose_sim.video.encoder import PRESETS, EncoderConfig, VisionTransformer, make_encoder
+from biopose_sim.video.mqhmr.checkpoints import convert, load_encoder, read_checkpoint
+from biopose_sim.video.mqhmr.encoder import PRESETS, EncoderConfig, VisionTransformer, make_encoder
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from clip_files import TURNS, counting, number_of, set_display_matrix, write_cli
 from PIL import Image
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.clip import default_focal, open_clip
+from biopose_sim.video.footage.clip import default_focal, open_clip
 
 
 def test_a_real_clip(test_data):

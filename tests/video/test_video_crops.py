@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from biopose_sim.video.crops import boxes_of, boxes_of_corners, cut_out, normalised, to_crop, to_frame
-from biopose_sim.video.encoder import IMAGE_MEAN, IMAGE_STD
-from biopose_sim.video.keypoints import KeyPoints
+from biopose_sim.video.mqhmr.crops import boxes_of, boxes_of_corners, cut_out, normalised, to_crop, to_frame
+from biopose_sim.video.mqhmr.encoder import IMAGE_MEAN, IMAGE_STD
+from biopose_sim.video.points.keypoints import KeyPoints
 
 
 def spot(across: float, down: float, size: float, shape=(480, 640)) -> np.ndarray:

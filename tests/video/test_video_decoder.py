@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.decoder import DecoderConfig, MultiQueryDecoder
-from biopose_sim.video.pyramid import FeaturePyramid, PyramidConfig
+from biopose_sim.video.mqhmr.decoder import DecoderConfig, MultiQueryDecoder
+from biopose_sim.video.mqhmr.pyramid import FeaturePyramid, PyramidConfig
 
 TINY = DecoderConfig(width=16, feed_forward=32)
 ALL = (1, 2, 4, 8, 16)

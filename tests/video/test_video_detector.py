@@ -15,12 +15,12 @@ from clip_files import TURNS, set_display_matrix, write_clip
 from people_clips import need_mediapipe, pictures, side_by_side, walking_out
 
 from biopose_sim.errors import InputError
-from biopose_sim.video import detector_link
-from biopose_sim.video.clip import open_clip
-from biopose_sim.video.detector import detect
-from biopose_sim.video.detector_link import Detector, DetectorError
-from biopose_sim.video.keypoints import LAYOUTS
-from biopose_sim.video.people import Crowd, find_people
+from biopose_sim.video.footage import detector_link
+from biopose_sim.video.footage.clip import open_clip
+from biopose_sim.video.footage.detector import detect
+from biopose_sim.video.footage.detector_link import Detector, DetectorError
+from biopose_sim.video.footage.people import Crowd, find_people
+from biopose_sim.video.points.keypoints import LAYOUTS
 
 NAMES = LAYOUTS["mediapipe33"].points
 COUNT = 9
@@ -173,7 +173,7 @@ def test_it_ends_with_its_parent(tmp_path):
     need_mediapipe()
     script = """
         import time
-        from biopose_sim.video.detector_link import Detector
+        from biopose_sim.video.footage.detector_link import Detector
         with Detector("clip.mp4") as detector:
             print(detector._process.pid, flush=True)
             time.sleep(60)

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from biopose_sim.video.encoder import PRESETS, EncoderConfig, make_encoder, middle_columns
+from biopose_sim.video.mqhmr.encoder import PRESETS, EncoderConfig, make_encoder, middle_columns
 
 
 def hmr2_list() -> dict[str, tuple[int, ...]]:

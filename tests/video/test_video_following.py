@@ -7,9 +7,9 @@ import pytest
 from walking_clips import clip, exchange, height_of, seen_from, two_people, walk_3d
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.following import drop_uncertain, fill_gaps, follow, people
-from biopose_sim.video.keypoints import LAYOUTS
-from biopose_sim.video.swaps import _settled, repair_swaps
+from biopose_sim.video.points.following import drop_uncertain, fill_gaps, follow, people
+from biopose_sim.video.points.keypoints import LAYOUTS
+from biopose_sim.video.points.swaps import _settled, repair_swaps
 
 LEGS, ARMS = ("knee", "ankle", "heel", "toe"), ("elbow", "wrist")
 VIEWS = (0, 45, 90, 180)

@@ -11,10 +11,10 @@ from biopose_sim.bodies.markers import read_body_markers, virtual_markers
 from biopose_sim.bodies.types import ANNY_AXES, LEVEL_CAMERA, BodySequence
 from biopose_sim.errors import InputError
 from biopose_sim.io.camera import Camera
-from biopose_sim.video.from_meshes import hmr_estimate
-from biopose_sim.video.keypoints import KeyPoints
-from biopose_sim.video.points import body_points
-from biopose_sim.video.refine_body import PointBody
+from biopose_sim.video.points.body_points import body_points
+from biopose_sim.video.points.keypoints import KeyPoints
+from biopose_sim.video.refine.body import PointBody
+from biopose_sim.video.refine.from_meshes import hmr_estimate
 from biopose_sim.video.types import View
 
 FRAMES, RATE = 12, 30.0

@@ -16,16 +16,16 @@ from biopose_sim.bodies.markers import virtual_markers
 from biopose_sim.bodies.smpl import SmplBody
 from biopose_sim.errors import InputError
 from biopose_sim.io.camera import Camera
-from biopose_sim.video.checkpoints import convert
-from biopose_sim.video.encoder import PRESETS, make_encoder
-from biopose_sim.video.hmr2 import Hmr2, take_mean_pose
-from biopose_sim.video.hmr_smpl import SmplHeadBody
-from biopose_sim.video.keypoints import KeyPoints
-from biopose_sim.video.mqhmr import MqHmrConfig, build
-from biopose_sim.video.mqhmr_predict import PredictConfig, predict_clip
-from biopose_sim.video.refine_paper import PaperConfig
+from biopose_sim.video.mqhmr.checkpoints import convert
+from biopose_sim.video.mqhmr.encoder import PRESETS, make_encoder
+from biopose_sim.video.mqhmr.hmr2 import Hmr2, take_mean_pose
+from biopose_sim.video.mqhmr.network import MqHmrConfig, build
+from biopose_sim.video.mqhmr.predict import PredictConfig, predict_clip
+from biopose_sim.video.mqhmr.smpl import SmplHeadBody
+from biopose_sim.video.mqhmr.weak_camera import CropCamera
+from biopose_sim.video.points.keypoints import KeyPoints
+from biopose_sim.video.refine.paper import PaperConfig
 from biopose_sim.video.types import View
-from biopose_sim.video.weak_camera import CropCamera
 
 EPSILON = 1e-5
 
@@ -159,7 +159,7 @@ def test_the_head_agrees_with_plain_formulae(smpl, tmp_path, head):
 
 
 def test_the_names_and_shapes_are_those_of_the_published_network(smpl):
-    from biopose_sim.video.hmr2 import Hmr2HeadConfig
+    from biopose_sim.video.mqhmr.hmr2 import Hmr2HeadConfig
 
     with torch.device("meta"):
         network = Hmr2(PRESETS["H"], Hmr2HeadConfig(), smpl)

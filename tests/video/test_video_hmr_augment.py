@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.hmr_augment import NONE, Change, HmrAugment, cut, draw_change, stacked, warped
-from biopose_sim.video.hmr_data import Labels, Picture
-from biopose_sim.video.hmr_layouts import AnnyPoints
-from biopose_sim.video.hmr_streams import PictureData, truth_of_pictures
-from biopose_sim.video.hmr_truth import SIDE, Truth, moved
+from biopose_sim.video.mqhmr.augment import NONE, Change, HmrAugment, cut, draw_change, stacked, warped
+from biopose_sim.video.mqhmr.data import Labels, Picture
+from biopose_sim.video.mqhmr.layouts import AnnyPoints
+from biopose_sim.video.mqhmr.streams import PictureData, truth_of_pictures
+from biopose_sim.video.mqhmr.truth import SIDE, Truth, moved
 
 LAYOUT = AnnyPoints().layout
 COUNT = len(LAYOUT.points)
@@ -104,7 +104,7 @@ def test_a_mirrored_image_has_left_where_right_was():
 
 def test_the_bodies_of_mirrored_truth_are_mirrored():
     """Rotations and points agree after a change: the head's body with the changed rotations has the changed points."""
-    from biopose_sim.video.hmr_anny import AnnyHeadBody
+    from biopose_sim.video.mqhmr.anny import AnnyHeadBody
 
     body, points = AnnyHeadBody(), AnnyPoints()
     generator = torch.Generator().manual_seed(0)

@@ -20,10 +20,10 @@ from biopose_sim.bodies.smpl import SmplBody
 from biopose_sim.bodies.smpl_file import read_model_file
 from biopose_sim.errors import InputError
 from biopose_sim.io.camera import Camera
-from biopose_sim.video.hmr_anny import AnnyHeadBody, free_shape, phenotypes
-from biopose_sim.video.hmr_body import Clip, head_body, seen_by
-from biopose_sim.video.hmr_smpl import SmplHeadBody
-from biopose_sim.video.points import body_points
+from biopose_sim.video.mqhmr.anny import AnnyHeadBody, free_shape, phenotypes
+from biopose_sim.video.mqhmr.body import Clip, head_body, seen_by
+from biopose_sim.video.mqhmr.smpl import SmplHeadBody
+from biopose_sim.video.points.body_points import body_points
 
 
 @pytest.fixture(scope="module")

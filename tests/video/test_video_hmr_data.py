@@ -12,11 +12,11 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.hmr_data import Cleaning, Mixture, read_image
-from biopose_sim.video.hmr_data_npz import NpzPictures
-from biopose_sim.video.hmr_data_tar import TarPictures
-from biopose_sim.video.hmr_evaluation_files import read_emdb, read_test_set
-from biopose_sim.video.hmr_layouts import POINTS, mirrored
+from biopose_sim.video.mqhmr.data import Cleaning, Mixture, read_image
+from biopose_sim.video.mqhmr.data_npz import NpzPictures
+from biopose_sim.video.mqhmr.data_tar import TarPictures
+from biopose_sim.video.mqhmr.evaluation_files import read_emdb, read_test_set
+from biopose_sim.video.mqhmr.layouts import POINTS, mirrored
 
 # The lists in 4D-Humans' image_dataset.py.
 HMR_MIRROR = [0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11, 16, 15, 18, 17, 22, 23, 24, 19, 20, 21]

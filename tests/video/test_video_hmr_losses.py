@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.hmr_losses import HmrLossWeights, Predicted, hmr_losses
-from biopose_sim.video.hmr_truth import Truth
-from biopose_sim.video.weak_camera import SIDE
+from biopose_sim.video.mqhmr.losses import HmrLossWeights, Predicted, hmr_losses
+from biopose_sim.video.mqhmr.truth import Truth
+from biopose_sim.video.mqhmr.weak_camera import SIDE
 
 
 def truth(**changes: torch.Tensor) -> Truth:

@@ -15,17 +15,17 @@ from biopose_sim.bodies.phenotypes import sample_adults
 from biopose_sim.bodies.smpl import SmplBody
 from biopose_sim.bodies.smpl_file import read_model_file
 from biopose_sim.errors import InputError
-from biopose_sim.video.hmr_anny import AnnyHeadBody
-from biopose_sim.video.hmr_augment import HmrAugment
-from biopose_sim.video.hmr_evaluate import evaluate_emdb
-from biopose_sim.video.hmr_evaluation_files import read_emdb
-from biopose_sim.video.hmr_layouts import POINTS, AnnyPoints, SmplPoints, read_regressor
-from biopose_sim.video.hmr_smpl import SmplHeadBody
-from biopose_sim.video.hmr_streams import PeopleData
-from biopose_sim.video.keypoints import COMMON
-from biopose_sim.video.mqhmr import placed
-from biopose_sim.video.synthetic_motion import MotionTable, take_poses
-from biopose_sim.video.synthetic_stream import SyntheticPeople
+from biopose_sim.video.mqhmr.anny import AnnyHeadBody
+from biopose_sim.video.mqhmr.augment import HmrAugment
+from biopose_sim.video.mqhmr.evaluate import evaluate_emdb
+from biopose_sim.video.mqhmr.evaluation_files import read_emdb
+from biopose_sim.video.mqhmr.layouts import POINTS, AnnyPoints, SmplPoints, read_regressor
+from biopose_sim.video.mqhmr.network import placed
+from biopose_sim.video.mqhmr.smpl import SmplHeadBody
+from biopose_sim.video.mqhmr.streams import PeopleData
+from biopose_sim.video.points.keypoints import COMMON
+from biopose_sim.video.synthetic.motion import MotionTable, take_poses
+from biopose_sim.video.synthetic.stream import SyntheticPeople
 
 EXTRA = 19
 

@@ -14,18 +14,18 @@ import torch
 
 from biopose_sim.errors import InputError
 from biopose_sim.paths import models_dir
-from biopose_sim.video.encoder import EncoderConfig
-from biopose_sim.video.hmr_anny import AnnyHeadBody
-from biopose_sim.video.hmr_config import HmrTraining, hmr_config_names, load_hmr_training
-from biopose_sim.video.hmr_evaluate import evaluate_network, predicted
-from biopose_sim.video.hmr_layouts import AnnyPoints
-from biopose_sim.video.hmr_losses import HmrLossWeights, hmr_losses
-from biopose_sim.video.hmr_streams import FixedData
-from biopose_sim.video.hmr_train import CHECKPOINT, LOG, HmrTrainer, train_mqhmr
-from biopose_sim.video.hmr_truth import Truth
-from biopose_sim.video.mqhmr import MqHmrConfig, build, placed
-from biopose_sim.video.mqhmr_files import load_mqhmr
-from biopose_sim.video.weak_camera import SIDE, CropCamera
+from biopose_sim.video.mqhmr.anny import AnnyHeadBody
+from biopose_sim.video.mqhmr.config import HmrTraining, hmr_config_names, load_hmr_training
+from biopose_sim.video.mqhmr.encoder import EncoderConfig
+from biopose_sim.video.mqhmr.evaluate import evaluate_network, predicted
+from biopose_sim.video.mqhmr.files import load_mqhmr
+from biopose_sim.video.mqhmr.layouts import AnnyPoints
+from biopose_sim.video.mqhmr.losses import HmrLossWeights, hmr_losses
+from biopose_sim.video.mqhmr.network import MqHmrConfig, build, placed
+from biopose_sim.video.mqhmr.streams import FixedData
+from biopose_sim.video.mqhmr.train import CHECKPOINT, LOG, HmrTrainer, train_mqhmr
+from biopose_sim.video.mqhmr.truth import Truth
+from biopose_sim.video.mqhmr.weak_camera import SIDE, CropCamera
 
 BODY, POINTS = AnnyHeadBody(), AnnyPoints()
 TINY = HmrTraining(

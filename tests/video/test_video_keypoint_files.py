@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.keypoint_files import read_detections
+from biopose_sim.video.points.files import read_detections
 
 
 def people(frames: int, count: int, seed: int = 0) -> np.ndarray:
@@ -103,7 +103,7 @@ def test_mediapipe_json(tmp_path, form):
 
 @pytest.mark.parametrize("form", ["long", "names", "wide", "bare"])
 def test_mediapipe_csv(tmp_path, form):
-    from biopose_sim.video.keypoints import LAYOUTS
+    from biopose_sim.video.points.keypoints import LAYOUTS
 
     a, xy = shares()
     marks, lines = LAYOUTS["mediapipe33"].points, []

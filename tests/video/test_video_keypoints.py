@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.keypoints import COMMON, LAYOUTS, KeyPoints, find_layout
+from biopose_sim.video.points.keypoints import COMMON, LAYOUTS, KeyPoints, find_layout
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)

@@ -11,11 +11,11 @@ import torch
 from biopose_sim.errors import InputError
 from biopose_sim.io.camera import Camera
 from biopose_sim.synthetic import gait_coordinates
-from biopose_sim.video.keypoints import KeyPoints
-from biopose_sim.video.lifter import Lifter
-from biopose_sim.video.lifter_evaluate import JOINTS, aligned
-from biopose_sim.video.lifter_place import ground_axes, mean_direction, place_by_rays
-from biopose_sim.video.noise import NoiseConfig, disturbed
+from biopose_sim.video.lifter.evaluate import JOINTS, aligned
+from biopose_sim.video.lifter.lifter import Lifter
+from biopose_sim.video.lifter.place import ground_axes, mean_direction, place_by_rays
+from biopose_sim.video.points.keypoints import KeyPoints
+from biopose_sim.video.points.noise import NoiseConfig, disturbed
 
 STATURE = 1.7
 CAMERA = Camera.look_at([2.5, 1.2, 4.5], [1.6, 0.95, 0.0], 1280, 720, view_angle=45.0)

@@ -12,15 +12,15 @@ import torch
 
 from biopose_sim.errors import InputError
 from biopose_sim.neurik.skeleton import Skeleton
-from biopose_sim.video.keypoints import COMMON
-from biopose_sim.video.lifter_data import DataConfig, LifterData, exact, mirror_of_joints
-from biopose_sim.video.lifter_evaluate import aligned, evaluate_lifter
-from biopose_sim.video.lifter_input import framed
-from biopose_sim.video.lifter_losses import LifterLosses, is_leg, losses, rotation_error
-from biopose_sim.video.lifter_network import LifterConfig, LifterNetwork
-from biopose_sim.video.lifter_train import CHECKPOINT, LifterTraining, load_training, set_statistics, train_lifter
-from biopose_sim.video.lifter_weights import load_lifter, stature_of
-from biopose_sim.video.noise import CLEAN
+from biopose_sim.video.lifter.data import DataConfig, LifterData, exact, mirror_of_joints
+from biopose_sim.video.lifter.evaluate import aligned, evaluate_lifter
+from biopose_sim.video.lifter.input import framed
+from biopose_sim.video.lifter.losses import LifterLosses, is_leg, losses, rotation_error
+from biopose_sim.video.lifter.network import LifterConfig, LifterNetwork
+from biopose_sim.video.lifter.train import CHECKPOINT, LifterTraining, load_training, set_statistics, train_lifter
+from biopose_sim.video.lifter.weights import load_lifter, stature_of
+from biopose_sim.video.points.keypoints import COMMON
+from biopose_sim.video.points.noise import CLEAN
 
 SMALL = LifterConfig(window=16, joined=4, width=48, heads=4, layers=1, hidden=96)
 CONFIG = LifterTraining(

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.metrics import PROTOCOLS, joints_from_mesh, pose_scores, procrustes
+from biopose_sim.video.mqhmr.metrics import PROTOCOLS, joints_from_mesh, pose_scores, procrustes
 
 EXACT = 1e-6  # [mm]
 TURN = Rotation.from_rotvec([0.4, -1.1, 0.7]).as_matrix()

@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import save_file
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.encoder import PRESETS, make_encoder
-from biopose_sim.video.hmr_anny import AnnyHeadBody
-from biopose_sim.video.mqhmr import MqHmr, MqHmrConfig, build, parameter_counts
-from biopose_sim.video.mqhmr_files import load_mqhmr, open_network, save_mqhmr, take_weights
-from biopose_sim.video.weak_camera import CropCamera
+from biopose_sim.video.mqhmr.anny import AnnyHeadBody
+from biopose_sim.video.mqhmr.encoder import PRESETS, make_encoder
+from biopose_sim.video.mqhmr.files import load_mqhmr, open_network, save_mqhmr, take_weights
+from biopose_sim.video.mqhmr.network import MqHmr, MqHmrConfig, build, parameter_counts
+from biopose_sim.video.mqhmr.weak_camera import CropCamera
 
 TINY = MqHmrConfig.preset("CI", tokens=6, width=32)
 

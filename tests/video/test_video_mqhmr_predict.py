@@ -11,13 +11,13 @@ import torch
 from biopose_sim.bodies.markers import virtual_markers
 from biopose_sim.errors import InputError
 from biopose_sim.io.camera import Camera
-from biopose_sim.video.crops import to_frame
-from biopose_sim.video.hmr_anny import AnnyHeadBody
-from biopose_sim.video.keypoints import KeyPoints
-from biopose_sim.video.mqhmr import MqHmr, MqHmrConfig, build
-from biopose_sim.video.mqhmr_predict import PredictConfig, predict_clip
-from biopose_sim.video.points import body_points
-from biopose_sim.video.refine_paper import PaperConfig
+from biopose_sim.video.mqhmr.anny import AnnyHeadBody
+from biopose_sim.video.mqhmr.crops import to_frame
+from biopose_sim.video.mqhmr.network import MqHmr, MqHmrConfig, build
+from biopose_sim.video.mqhmr.predict import PredictConfig, predict_clip
+from biopose_sim.video.points.body_points import body_points
+from biopose_sim.video.points.keypoints import KeyPoints
+from biopose_sim.video.refine.paper import PaperConfig
 from biopose_sim.video.types import View
 
 FRAMES = 7

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from biopose_sim.video.keypoints import COMMON, LAYOUTS
-from biopose_sim.video.noise import CLEAN, REALISTIC, TRAINING, NoiseConfig, box_size, disturbed
+from biopose_sim.video.points.keypoints import COMMON, LAYOUTS
+from biopose_sim.video.points.noise import CLEAN, REALISTIC, TRAINING, NoiseConfig, box_size, disturbed
 
 MIRROR = LAYOUTS["anny23"].mirror
 RATE = 30.0

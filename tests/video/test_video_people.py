@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.people import Crowd, blank, box_of
+from biopose_sim.video.footage.people import Crowd, blank, box_of
 
 CLIP = SimpleNamespace(path="clip.mp4")
 CROWD = Crowd(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.keypoints import COMMON
-from biopose_sim.video.points import body_points, with_key_points
+from biopose_sim.video.points.body_points import body_points, with_key_points
+from biopose_sim.video.points.keypoints import COMMON
 from ik_pipeline.virtual_fit import virtual_model
 
 
@@ -32,7 +32,7 @@ def test_a_mix_needs_its_markers(tmp_path):
         body_points().matrix(["LACR", "RACR"])
     table = body_points().source.read_text().replace("NASI:0.695", "NASI:0.5")
     (tmp_path / "wrong.csv").write_text(table)
-    with pytest.raises(InputError, match="line 2: the shares of 'nose' sum to 0.805"):
+    with pytest.raises(InputError, match=r"line 2: the shares of 'nose' sum to 0\.805"):
         body_points(tmp_path / "wrong.csv")
 
 

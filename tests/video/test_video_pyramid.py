@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from biopose_sim.errors import InputError
-from biopose_sim.video.pyramid import SCALES, FeaturePyramid, PyramidConfig
+from biopose_sim.video.mqhmr.pyramid import SCALES, FeaturePyramid, PyramidConfig
 
 SUBSETS = [subset for count in range(1, 6) for subset in combinations(SCALES, count)]
 

@@ -10,12 +10,12 @@ import pytest
 from biopose_sim.errors import InputError
 from biopose_sim.io.camera import Camera
 from biopose_sim.synthetic import gait_coordinates
-from biopose_sim.video.banded import Bordered
-from biopose_sim.video.keypoints import LAYOUTS, KeyPoints
-from biopose_sim.video.refine_body import PointBody
-from biopose_sim.video.refine_guards import place_root, see
-from biopose_sim.video.refine_joint import JointConfig, refine_joint
-from biopose_sim.video.refine_terms import JointTerms, State
+from biopose_sim.video.points.keypoints import LAYOUTS, KeyPoints
+from biopose_sim.video.refine.banded import Bordered
+from biopose_sim.video.refine.body import PointBody
+from biopose_sim.video.refine.guards import place_root, see
+from biopose_sim.video.refine.joint import JointConfig, refine_joint
+from biopose_sim.video.refine.terms import JointTerms, State
 from biopose_sim.video.types import Estimate, View
 from ik_pipeline.virtual_fit import virtual_model
 

@@ -7,7 +7,7 @@ import torch
 
 from biopose_sim.errors import InputError
 from biopose_sim.io.camera import Camera
-from biopose_sim.video.refine_paper import METHODS, PaperConfig, Pinhole, refine_paper
+from biopose_sim.video.refine.paper import METHODS, PaperConfig, Pinhole, refine_paper
 
 B, K = 6, 12
 LENS = Pinhole(torch.tensor([1000.0, 1000.0]), torch.tensor([320.0, 240.0]))

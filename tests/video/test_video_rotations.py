@@ -8,8 +8,8 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from biopose_sim.bodies import retarget_rig
-from biopose_sim.video.hmr_body import PARENTS
-from biopose_sim.video.rotations import (
+from biopose_sim.video.mqhmr.body import PARENTS
+from biopose_sim.video.mqhmr.rotations import (
     about,
     matrix_from_six,
     part_way,

@@ -7,7 +7,7 @@ import pytest
 from biopose_sim.bodies.phenotypes import sample_adults
 from biopose_sim.bodies.retarget import retarget
 from biopose_sim.errors import InputError
-from biopose_sim.video.synthetic_clip import panning_cameras, standing_camera, synthetic_clip
+from biopose_sim.video.synthetic.clip import panning_cameras, standing_camera, synthetic_clip
 from biopose_sim.viz.film import write_pictures
 
 

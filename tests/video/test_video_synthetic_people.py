@@ -12,19 +12,19 @@ from biopose_sim.bodies.anny import AnnyBody
 from biopose_sim.bodies.markers import read_body_markers
 from biopose_sim.bodies.phenotypes import sample_adults
 from biopose_sim.errors import InputError
-from biopose_sim.video import synthetic_workers
-from biopose_sim.video.keypoints import COMMON
-from biopose_sim.video.synthetic_background import expose
-from biopose_sim.video.synthetic_looks import random_look
-from biopose_sim.video.synthetic_motion import (
+from biopose_sim.video.points.keypoints import COMMON
+from biopose_sim.video.synthetic import workers as synthetic_workers
+from biopose_sim.video.synthetic.background import expose
+from biopose_sim.video.synthetic.looks import random_look
+from biopose_sim.video.synthetic.motion import (
     MotionTable,
     build_motion_table,
     read_motion_table,
     subjects,
     take_poses,
 )
-from biopose_sim.video.synthetic_render import Studio
-from biopose_sim.video.synthetic_stream import SyntheticPeople
+from biopose_sim.video.synthetic.render import Studio
+from biopose_sim.video.synthetic.stream import SyntheticPeople
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from walking_clips import exchange, walk_3d
 from biopose_sim.errors import InputError
 from biopose_sim.io.calibration import for_clip, read_calibration
 from biopose_sim.io.camera import Camera
-from biopose_sim.video.keypoints import COMMON, KeyPoints
-from biopose_sim.video.synchrony import align
-from biopose_sim.video.triangulate import triangulate
+from biopose_sim.video.points.keypoints import COMMON, KeyPoints
+from biopose_sim.video.triangulation.synchrony import align
+from biopose_sim.video.triangulation.triangulate import triangulate
 from biopose_sim.video.types import View
 
 FPS = 30.0

@@ -12,11 +12,16 @@ from walking_clips import exchange
 
 from biopose_sim.errors import InputError
 from biopose_sim.synthetic.gait import gait_coordinates
-from biopose_sim.video.keypoints import COMMON
-from biopose_sim.video.points import body_points
-from biopose_sim.video.rest_pose import at_rest, rest_pose
-from biopose_sim.video.triangulate import triangulate
-from biopose_sim.video.triangulated import fit_points, key_point_model, model_stature, triangulated_estimate
+from biopose_sim.video.points.body_points import body_points
+from biopose_sim.video.points.keypoints import COMMON
+from biopose_sim.video.triangulation.rest_pose import at_rest, rest_pose
+from biopose_sim.video.triangulation.triangulate import triangulate
+from biopose_sim.video.triangulation.triangulated import (
+    fit_points,
+    key_point_model,
+    model_stature,
+    triangulated_estimate,
+)
 
 LEGS = ("hip_flexion", "hip_adduction", "knee_angle", "ankle_angle")
 SIZE = 1.06

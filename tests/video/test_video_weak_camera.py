@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from biopose_sim.io.camera import Camera
-from biopose_sim.video.weak_camera import CropCamera
+from biopose_sim.video.mqhmr.weak_camera import CropCamera
 
 WEAK = torch.tensor([[0.9, 0.1, -0.2], [1.3, -0.05, 0.02]])
 BOXES = torch.tensor([[300.0, 420.0, 350.0], [1500.0, 200.0, 128.0]])

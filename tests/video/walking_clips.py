@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from biopose_sim.video.keypoints import LAYOUTS, Detections, KeyPoints
+from biopose_sim.video.points.keypoints import LAYOUTS, Detections, KeyPoints
 
 # Point of COCO + feet <- body of the model and place in it [m].
 _PLACES = {

@@ -1,0 +1,1 @@
+"""Clips and what is found in them: pictures, the detector, people."""

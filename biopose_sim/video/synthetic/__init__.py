@@ -1,0 +1,1 @@
+"""Synthetic people: rendered pictures and clips with known truth."""

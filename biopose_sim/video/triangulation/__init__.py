@@ -1,0 +1,1 @@
+"""Several cameras: one clock, points in space, a model fitted to them."""
