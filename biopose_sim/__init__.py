@@ -27,8 +27,10 @@ _PUBLIC = {
     "SimulationConfig": "biopose_sim.forces.config",
     "estimate_ground_reaction": "biopose_sim.forces.estimate",
     "check_files": "biopose_sim.check.together",
+    "Lifter": "biopose_sim.video.lifter.lifter",
+    "refine_joint": "biopose_sim.video.refine.joint",
 }
-_MODULES = ("bodies", "check", "forces", "gait", "io", "ik", "kinematics", "neurik", "osim", "viz")
+_MODULES = ("bodies", "check", "forces", "gait", "io", "ik", "kinematics", "neurik", "osim", "video", "viz")
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 

@@ -11,10 +11,8 @@ from biopose_sim import synthetic
 from biopose_sim.bodies.markers import virtual_markers
 from biopose_sim.bodies.phenotypes import sample_adults, stature
 from biopose_sim.io.camera import Camera
-from biopose_sim.video.lifter.lifter import Lifter
 from biopose_sim.video.points.body_points import body_points
 from biopose_sim.video.points.keypoints import KeyPoints
-from biopose_sim.video.refine.joint import refine_joint
 from ik_pipeline.virtual_fit import virtual_model
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
@@ -35,8 +33,8 @@ found = KeyPoints("walk", trial.time, pixels, np.ones(pixels.shape[:2]), "anny23
 
 # Yours: biopose_sim.video.points.files.read_detections and following.follow, or biopose video CLIP.
 lens = Camera.level(*size, camera.focal[0])
-start = Lifter.from_pretrained().lift(found, lens, stature=float(stature(person)))
-refined = refine_joint(start)
+start = bp.Lifter.from_pretrained().lift(found, lens, stature=float(stature(person)))
+refined = bp.refine_joint(start)
 print(f"in the picture {np.nanmean(refined.before):.1f} px off, refined {np.nanmean(refined.after):.1f} px")
 
 # The truth: the model fitted to the body's 142 markers.

@@ -35,7 +35,10 @@ NAMES = {
     "neurik",
     "osim",
     "solve_ik",
+    "video",
     "viz",
+    "Lifter",
+    "refine_joint",
 }
 # Parameters, with * before those that only a name reaches and = after those that may be left out.
 SIGNATURES = {
@@ -60,7 +63,10 @@ SIGNATURES = {
     "bodies.tracks": "path",
     "bodies.save_sequence": "sequence path",
     "viz.write_report": "path *title *model *results *trials= *truth= *scales= *true_scales= *notes= *sections= "
-    "*subject= *qualities= *simulations= *events= *known=",
+    "*subject= *qualities= *simulations= *events= *known= *video=",
+    "Lifter.from_pretrained": "name=",
+    "Lifter.lift": "self key_points camera *stature= *up=",
+    "refine_joint": "estimate config=",
 }
 FIELDS = {
     "IKConfig": "weights default_weight coordinate_targets smoothness prior continuity free respect_ranges "

@@ -1,1 +1,5 @@
-"""From video: body meshes by MQ-HMR, key points, and refinement by both."""
+"""From video to motion of the OpenSim model.
+
+``footage`` (clips, the detector) and ``points`` (2D key points) → ``lifter`` (one camera), ``triangulation`` (several) or
+``mqhmr`` (networks that see body meshes) → ``refine`` (by the key points). ``synthetic`` renders people to learn from.
+"""
