@@ -26,7 +26,12 @@ def estimate_from_file(wishes: Wishes, sight: Sight, progress: Progress) -> Esti
     progress(f"reading {wishes.hmr.name}")
     upright = parse_upright(None if wishes.up == "auto" else wishes.up)
     reading = Reading(fps=wishes.fps or sight.view.key_points.fps, track=wishes.track, frame="camera", upright=upright)
-    recorded = read_person([wishes.hmr], reading, wishes.body_models)
+    try:
+        recorded = read_person([wishes.hmr], reading, wishes.body_models)
+    except InputError as error:
+        if "--frame" not in error.remedy:
+            raise
+        raise InputError(error.source, error.problem, "give meshes in the axes of the clip's camera") from error
     progress("NeurIK sees the meshes")
     return hmr_estimate(recorded.sequences[0], sight.view, stature=wishes.stature, body=recorded.body)
 

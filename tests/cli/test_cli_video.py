@@ -39,7 +39,7 @@ def angles_apart(folder, name):
     motion = read_mot(folder / f"{name}.mot", dict(zip(model.coordinate_names, model.motion_types)))
     legs = ("hip_flexion_r", "hip_flexion_l", "knee_angle_r", "knee_angle_l", "ankle_angle_r", "ankle_angle_l")
     found = np.stack([motion.coordinates[:, motion.coordinate_names.index(leg)] for leg in legs], axis=1)
-    true = walk.coordinates[:, [walk.names.index(leg) for leg in legs]]
+    true = walk.coordinates[: len(found), [walk.names.index(leg) for leg in legs]]
     apart = np.degrees(found - true)
     return float(np.abs(apart).mean()), float(np.abs(apart - apart.mean(axis=0)).mean())
 
@@ -112,6 +112,46 @@ def test_key_points_without_a_clip(files, tmp_path, biopose):
     assert not list((tmp_path / "out").glob("*overlay*"))
     assert "phone's main camera" in answer.out
     assert "The size of the person is not known" in answer.out
+
+
+@pytest.fixture(scope="module")
+def meshes(tmp_path_factory):
+    """A walking Anny body as a video tool gives it: vertices in the axes of the camera, 0.3 m too far away."""
+    from biopose_sim.bodies import save_sequence
+    from biopose_sim.bodies.anny import AnnyBody
+    from biopose_sim.bodies.body import mesh
+    from biopose_sim.bodies.markers import virtual_markers
+    from biopose_sim.bodies.phenotypes import sample_adults
+    from biopose_sim.synthetic import body_motion
+    from biopose_sim.video.points.body_points import body_points
+    from ik_pipeline.virtual_fit import virtual_model
+
+    folder = tmp_path_factory.mktemp("meshes")
+    walk, model = filmed(), virtual_model()
+    person = body_motion(model, walk.coordinates[:20], RATE, sample_adults(1, 8, "male")[0], "walk")
+    camera, trial = walk.cameras[0], virtual_markers(person)
+    points = body_points().matrix(trial.marker_names) @ trial.markers
+    camera = replace(camera, position=camera.position + points.mean((0, 1)) - walk.points.mean((0, 1)))
+    vertices = camera.to_camera(mesh(AnnyBody(), person) @ person.to_ground.T) + np.array([0.0, 0.0, 0.3])
+    np.savez(folder / "camera.npz", vertices=vertices.astype(np.float32), fps=RATE)
+    save_sequence(person, folder / "world.npz")
+    write_points(folder / "points.npz", camera, points)
+    return folder
+
+
+def test_meshes_of_a_tool_are_placed_and_refined(meshes, tmp_path, biopose):
+    focal = f"{filmed().cameras[0].focal[0]:.2f}"
+    words = ("video", "--key-points", meshes / "points.npz", "--focal", focal, "--no-report", "-o", tmp_path / "out")
+    answer = biopose(*words, "--hmr", meshes / "camera.npz")
+    assert answer.code == 0, answer.err
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["engine"] == "hmr-file"
+    assert manifest["views"][0]["error_px"] < 2.0
+    whole, _ = angles_apart(tmp_path / "out", "points")
+    assert whole < 12.0  # a body's legs are not the model's that drove it
+    refused = biopose(*words, "--hmr", meshes / "world.npz")
+    assert refused.code == 2
+    assert "give meshes in the axes of the clip's camera" in refused.error_lines[0]
 
 
 def broken(folder):
