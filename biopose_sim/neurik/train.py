@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from biopose_sim.errors import InputError
 from biopose_sim.io import atomic_path, atomic_write
 from biopose_sim.io.record import sha256
 from biopose_sim.neurik.batches import Batch, Batches
 from biopose_sim.neurik.config import TrainConfig, differences, toml_of
+from biopose_sim.neurik.descent import LossMeans, average_in, descend
 from biopose_sim.neurik.frame import moved
 from biopose_sim.neurik.losses import losses
 from biopose_sim.neurik.network import BaseNetwork, NeurIKNetwork, make_network
@@ -88,8 +87,7 @@ class Trainer:
         self.step, self.seconds, self.step_seconds = 0, 0.0, math.nan
         self.metrics: dict[str, float] = {}
         self.begun = ""
-        self._sums: dict[str, Tensor] = {}
-        self._count = 0
+        self._means = LossMeans()
         if (output / CHECKPOINT).is_file():
             self._resume(start)
         else:
@@ -124,7 +122,7 @@ class Trainer:
                     due = self.step % self.config.validation_steps == 0 or self.step == self.total
                     last = self.step == self.total or bool(asked)
                     if due or last or self.step % self.config.log_steps == 0:
-                        loss = self._look(log)
+                        loss = self._means.look(log, self.step, self._rate(), self.output / CHECKPOINT)
                         self.seconds, self.step_seconds = clock.look(self.step)
                         if due:
                             self._validate(log)
@@ -194,39 +192,11 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
             estimates = self.network(batch.framed)
         parts = losses(self.skeleton, estimates, batch.truth, config.losses)
-        self.optimiser.zero_grad(set_to_none=True)
-        parts["total"].backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip or math.inf)
-        bad = ~torch.isfinite(norm)
-        for parameter in self.network.parameters():
-            if parameter.grad is not None:
-                parameter.grad.masked_fill_(bad, 0.0)
-        self.optimiser.step()
+        bad = descend(self.network, self.optimiser, parts["total"], config.clip)
         self.step += 1
         if config.average:
-            # Young averages forget their random beginning sooner.
-            kept = min(config.average, (1.0 + self.step) / (10.0 + self.step))
-            means = list(self.average.parameters())
-            get_ema_multi_avg_fn(kept)(means, list(self.network.parameters()), self.step)
-        self._count += 1
-        for name, value in {**parts, "skipped": bad.float()}.items():
-            self._sums[name] = self._sums[name] + value.detach() if name in self._sums else value.detach()
-
-    def _look(self, log: ScalarLog) -> float:
-        """Write the means since the last look into the log and return the loss.
-
-        Raises:
-            InputError: a loss is no number.
-        """
-        values = (torch.stack(list(self._sums.values())) / self._count).tolist()
-        means = dict(zip(self._sums, values))
-        self._sums, self._count = {}, 0
-        if not math.isfinite(means["total"]) or means["skipped"] == 1.0:
-            kept = "the checkpoint from before is kept" if (self.output / CHECKPOINT).is_file() else "nothing was kept"
-            problem = f"by step {self.step} the loss or its gradient is no number any more; {kept}"
-            raise InputError(self.output, problem, "try a smaller rate, or precision = 'float32'")
-        log.write(self.step, {"rate": self._rate(), **means})
-        return means["total"]
+            average_in(self.average, self.network, config.average, self.step)
+        self._means.add(parts, bad)
 
     def _validate(self, log: ScalarLog) -> None:
         found = self.validation(self.best)

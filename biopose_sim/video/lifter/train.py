@@ -18,6 +18,7 @@ from ...errors import InputError
 from ...io import atomic_path
 from ...io.record import sha256
 from ...neurik.config import differences, read
+from ...neurik.descent import average_in
 from ...neurik.placement import fit_offsets
 from ...neurik.scalars import ScalarLog
 from ...neurik.skeleton import Skeleton
@@ -262,10 +263,7 @@ class LifterTrainer:
             raise InputError(self.output, problem, "try a smaller rate")
         self.optimiser.step()
         self.step += 1
-        # Young averages forget their random beginning sooner.
-        kept_share = min(config.average, (1.0 + self.step) / (10.0 + self.step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1.0 - kept_share)
+        average_in(self.average, self.network, config.average, self.step)
         return parts
 
     def _done(self) -> float:

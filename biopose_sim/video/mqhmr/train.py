@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ... import __version__
 from ...errors import InputError
 from ...io import atomic_path, atomic_write
 from ...io.record import versions
 from ...neurik.config import differences
+from ...neurik.descent import LossMeans, average_in, descend
 from ...neurik.scalars import ScalarLog
 from ...neurik.stopping import stop_requests
 from ...neurik.weights import README
@@ -112,8 +111,7 @@ class HmrTrainer:
         self._mixed = config.precision == "bfloat16" or (config.precision == "auto" and self.device.type == "cuda")
         self.step, self.seconds = 0, 0.0
         self.metrics: dict[str, float] = {}
-        self._sums: dict[str, Tensor] = {}
-        self._count = 0
+        self._means = LossMeans()
 
     @property
     def best(self) -> MqHmr:
@@ -146,7 +144,7 @@ class HmrTrainer:
                 due = self.step % self.config.validation_steps == 0 or self.step == self.config.steps
                 last = self.step == self.config.steps or bool(asked)
                 if due or last or self.step % self.config.log_steps == 0:
-                    loss = self._look(log)
+                    loss = self._means.look(log, self.step, self._rate(), self.output / CHECKPOINT)
                     if due:
                         self._validate(log)
                     self.seconds = time.monotonic() - started
@@ -226,38 +224,11 @@ class HmrTrainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
             output = self.network(truth.images, truth.crop, vertices=points.whole_mesh)
         parts = hmr_losses(predicted(output, points), truth, points.layout.pelvis, config.losses)
-        self.optimiser.zero_grad(set_to_none=True)
-        parts["total"].backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip or math.inf)
-        bad = ~torch.isfinite(norm)
-        for parameter in self.network.parameters():
-            if parameter.grad is not None:
-                parameter.grad.masked_fill_(bad, 0.0)
-        self.optimiser.step()
+        bad = descend(self.network, self.optimiser, parts["total"], config.clip)
         self.step += 1
         if config.average:
-            # Young averages forget their random beginning sooner.
-            kept = min(config.average, (1.0 + self.step) / (10.0 + self.step))
-            get_ema_multi_avg_fn(kept)(list(self.average.parameters()), list(self.network.parameters()), self.step)
-        self._count += 1
-        for name, value in {**parts, "skipped": bad.float()}.items():
-            self._sums[name] = self._sums[name] + value.detach() if name in self._sums else value.detach()
-
-    def _look(self, log: ScalarLog) -> float:
-        """Write the means since the last look into the log and return the loss.
-
-        Raises:
-            InputError: a loss is no number.
-        """
-        values = (torch.stack(list(self._sums.values())) / self._count).tolist()
-        means = dict(zip(self._sums, values))
-        self._sums, self._count = {}, 0
-        if not math.isfinite(means["total"]) or means["skipped"] == 1.0:
-            kept = "the checkpoint from before is kept" if (self.output / CHECKPOINT).is_file() else "nothing was kept"
-            problem = f"by step {self.step} the loss or its gradient is no number any more; {kept}"
-            raise InputError(self.output, problem, "try a smaller rate, or precision = 'float32'")
-        log.write(self.step, {"rate": self._rate(), **means})
-        return means["total"]
+            average_in(self.average, self.network, config.average, self.step)
+        self._means.add(parts, bad)
 
     def _validate(self, log: ScalarLog) -> None:
         layout, size = self.data.points.layout, self.config.batch
