@@ -21,12 +21,7 @@ STATURE = 1.7
 CAMERA = Camera.look_at([2.5, 1.2, 4.5], [1.6, 0.95, 0.0], 1280, 720, view_angle=45.0)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
