@@ -60,12 +60,22 @@ def stream(options: argparse.Namespace) -> dict[str, float]:
     def people(split: Split) -> SyntheticPeople:
         return SyntheticPeople(options.motion, split, seed=config.seed, threads=options.threads)
 
-    augmented = {"markers": config.markers, "seed": config.seed, "device": options.device}
-    data = PeopleData(people("train"), people("val"), config.augment, **augmented)
+    def data_of(held_out: Split) -> PeopleData:
+        return PeopleData(
+            people("train"),
+            people(held_out),
+            config.augment,
+            markers=config.markers,
+            reuse=config.reuse,
+            seed=config.seed,
+            device=options.device,
+        )
+
+    data = data_of("val")
     start = time.perf_counter()
     network = train_mqhmr(config, data, options.stream, progress=_told, tell=_told, device=options.device)
     seconds = time.perf_counter() - start
-    test = PeopleData(people("train"), people("test"), **augmented).validation(TESTED, config.batch)
+    test = data_of("test").validation(TESTED, config.batch)
     scores = evaluate_network(network, test, "synthetic", data.points, device=options.device)
     return {**scores.means, "images": float(config.steps * config.batch), "seconds": seconds}
 

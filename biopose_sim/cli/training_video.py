@@ -127,7 +127,15 @@ def _people(wishes: Wishes, config: HmrTraining, device: str, progress: Progress
     many = {"processes": count} if count > _FEW else {"threads": count}
     people = SyntheticPeople(table, "train", seed=config.seed, **many)
     held_out = SyntheticPeople(table, "val", seed=config.seed)
-    return PeopleData(people, held_out, config.augment, markers=config.markers, seed=config.seed, device=device)
+    return PeopleData(
+        people,
+        held_out,
+        config.augment,
+        markers=config.markers,
+        reuse=config.reuse,
+        seed=config.seed,
+        device=device,
+    )
 
 
 def _pictures(wishes: Wishes, config: HmrTraining, shards: list[Path]) -> TrainingData:

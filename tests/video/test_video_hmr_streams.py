@@ -15,6 +15,7 @@ from biopose_sim.bodies.phenotypes import sample_adults
 from biopose_sim.bodies.smpl import SmplBody
 from biopose_sim.bodies.smpl_file import read_model_file
 from biopose_sim.errors import InputError
+from biopose_sim.video.mqhmr import streams
 from biopose_sim.video.mqhmr.anny import AnnyHeadBody
 from biopose_sim.video.mqhmr.augment import HmrAugment
 from biopose_sim.video.mqhmr.evaluate import evaluate_emdb
@@ -61,6 +62,25 @@ def test_the_heads_body_in_the_true_pose_has_the_true_points(people):
         pixels = truth.crop.project(truth.points_3d[..., :3])
         assert torch.allclose(pixels, truth.points_2d[..., :2], atol=0.02)
         assert truth.points_2d[0, [0, len(COMMON), -1], 2].tolist() == pytest.approx([1.0, 1.0, 0.3])
+
+
+def test_people_are_shown_again_in_another_order_and_changed(people, monkeypatch):
+    monkeypatch.setattr(streams, "_BLOCK", 2)
+    data = PeopleData(people, people, HmrAugment(flip_share=0.0), reuse=2, seed=1)
+    stream = data.batches(2, 0)
+    shown = [next(stream) for _ in range(6)]
+    stream.close()
+    # Turns in the image change the root alone.
+    rows = [torch.cat([b.rotations[:, 1:].sum((1, 2, 3)) for b in shown[k : k + 2]]).sort().values for k in (0, 2, 4)]
+    assert torch.equal(rows[0], rows[1])  # the same people
+    assert not torch.equal(rows[0], rows[2])  # the next ones
+    again = torch.cat([batch.images for batch in shown[2:4]])
+    assert not any(torch.equal(one, other) for one in shown[0].images for other in again)
+    stream = data.batches(2, 6)
+    assert torch.equal(next(stream).images, shown[3].images)
+    stream.close()
+    with pytest.raises(ValueError, match="item 3 is not the first of a batch of 2"):
+        next(data.batches(2, 3))
 
 
 def test_people_go_on_where_they_stopped(people):

@@ -158,6 +158,31 @@ def test_killed_and_resumed_is_as_uninterrupted(tmp_path):
     assert {"mpjpe", "pa_mpjpe"} <= logs[0][-1].keys()
 
 
+def test_the_encoder_alone_learns_at_first(tmp_path):
+    """Dense points: the rest of the network waits, goes on later, and all of it survives a stop."""
+    config = replace(TINY, dense=1.0, dense_steps=3, average=0.0, weight_decay=0.0)
+    data = FixedData(people(), POINTS)
+    torch.manual_seed(config.seed)
+    start = {name: value.clone() for name, value in build(config.network, body=BODY).state_dict().items()}
+
+    def stop(text: str) -> None:
+        if text.startswith("step 4 "):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_mqhmr(config, data, tmp_path / "parts", body=BODY, progress=stop)
+    content = torch.load(tmp_path / "parts" / CHECKPOINT, weights_only=True)
+    assert content["step"] == 2
+    changed = {name.split(".")[0] for name, value in content["network"].items() if not torch.equal(value, start[name])}
+    assert changed == {"encoder"}
+    again = train_mqhmr(config, data, tmp_path / "parts", body=BODY).state_dict()
+    assert not torch.equal(again["head.pose.weight"], start["head.pose.weight"])
+    whole = train_mqhmr(config, data, tmp_path / "whole", body=BODY).state_dict()
+    assert all(torch.equal(value, whole[name]) for name, value in again.items())
+    first, last = (json.loads(line) for line in (tmp_path / "whole" / LOG).read_text().splitlines()[::2])
+    assert "pose" not in first and {"dense", "pose"} <= last.keys()  # noqa: PT018
+
+
 def test_training_lowers_the_error(tmp_path):
     data = FixedData(people(), POINTS)
     config = replace(TINY, batch=4, steps=40, average=0.0, losses=replace(TINY.losses, points_3d=1.0, mean=True))

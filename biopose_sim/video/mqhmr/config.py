@@ -42,6 +42,9 @@ class HmrTraining:
         precision: of the network's products: ``"float32"``, ``"bfloat16"``, or ``"auto"``, the latter on a GPU alone.
         pretrained: whether the encoder's weights must come from elsewhere: the recipe makes no sense without them.
         markers: weight of each virtual marker beside the key points' 1, where the data have markers.
+        dense: weight of what the encoder's map says of points by itself, see `mqhmr.dense`.
+        dense_steps: of the beginning, in which only the encoder learns, and by that alone.
+        reuse: how often each synthetic image is shown, each time changed in another way, before it is gone.
         log_steps: between entries of the log.
         validation_steps: between validations.
         validation_images: that a validation looks at.
@@ -66,6 +69,9 @@ class HmrTraining:
     precision: str = "auto"
     pretrained: bool = True
     markers: float = 0.0
+    dense: float = 0.0
+    dense_steps: int = 0
+    reuse: int = 1
     log_steps: int = 50
     validation_steps: int = 1000
     validation_images: int = 512
@@ -81,7 +87,7 @@ class HmrTraining:
             value = getattr(self, name)
             if value not in valid:
                 raise InputError(name, f"{value!r}{near_matches(value, valid)}", f"give {' or '.join(valid)}")
-        for name in ("batch", "steps", "log_steps", "validation_steps", "validation_images"):
+        for name in ("batch", "steps", "reuse", "log_steps", "validation_steps", "validation_images"):
             if getattr(self, name) < 1:
                 raise InputError(name, f"is {getattr(self, name)}", "one at least is needed")
         for name in ("rate", "last_rate"):
@@ -90,9 +96,20 @@ class HmrTraining:
         for name in ("average", "beta2"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise InputError(name, f"is {getattr(self, name)}", "give a number from 0 to below 1")
-        for name in ("seed", "warm_up", "weight_decay", "clip", "markers", "checkpoint_seconds"):
+        for name in (
+            "seed",
+            "warm_up",
+            "weight_decay",
+            "clip",
+            "markers",
+            "dense",
+            "dense_steps",
+            "checkpoint_seconds",
+        ):
             if not getattr(self, name) >= 0:
                 raise InputError(name, f"is {getattr(self, name)}", "give 0 or more")
+        if self.dense_steps and not self.dense:
+            raise InputError("dense_steps", f"is {self.dense_steps} and dense is 0", "give a weight of dense points")
 
     def record(self) -> dict[str, Any]:
         """Return it as JSON has it."""

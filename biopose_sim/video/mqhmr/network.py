@@ -160,8 +160,8 @@ class MqHmr(nn.Module):
         )
         self.head = HmrHead(config.tokens, config.width, config.hidden, body)
 
-    def cells(self, images: Tensor) -> Cells:
-        """Return the maps that the decoder looks at, which many passes of it may share.
+    def features(self, images: Tensor) -> Tensor:
+        """Return the encoder's map (B, C, 16, 12).
 
         Args:
             images: (B, 3, 256, 256) or their middle columns (B, 3, 256, 192), uint8 or `crops.normalised`.
@@ -169,7 +169,16 @@ class MqHmr(nn.Module):
         images = normalised(images) if images.dtype == torch.uint8 else images
         if images.shape[-1] == IMAGE_SIZE[0]:
             images = middle_columns(images)
-        return self.decoder.cells(self.pyramid(self.encoder(images)))
+        found: Tensor = self.encoder(images)
+        return found
+
+    def cells(self, images: Tensor) -> Cells:
+        """Return the maps that the decoder looks at, which many passes of it may share; images as for `features`."""
+        return self.cells_of(self.features(images))
+
+    def cells_of(self, features: Tensor) -> Cells:
+        """As `cells`, of the encoder's map."""
+        return self.decoder.cells(self.pyramid(features))
 
     def said(self, tokens: Tensor, crop: CropCamera | None = None, *, vertices: bool = False) -> HmrOutput:
         """Return what the decoder's tokens (B, N, D) say of crops that these cameras see."""
@@ -180,7 +189,7 @@ class MqHmr(nn.Module):
         """Return the bodies in images.
 
         Args:
-            images: as for `cells`.
+            images: as for `features`.
             crop: their cameras; HMR2.0's (focal length 5000) where nothing is known.
             vertices: whether whole meshes are wanted too.
         """

