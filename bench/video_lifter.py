@@ -4,9 +4,10 @@
     biopose bench video_lifter --shards FOLDER --weights OUT/weights --windows 0 --clips 40
 
 Motions are those of the test people of the shards that ``biopose groundtruth`` wrote. Windows: chance cameras, known
-lenses, no refinement; PA-MPJPE and root-relative error of 13 joints [mm], mean absolute errors of the joint coordinates
-of the legs and of all, of the pelvis before the camera and of gravity [degrees], of the size [%]. Clips: as
-``biopose video`` does it, before and after the joint refinement; gravity is the lifter's.
+lenses, no refinement, the mean of the picture and its mirror as in ``biopose video``; PA-MPJPE and root-relative error
+of 13 joints [mm], mean absolute errors of the joint coordinates of the legs and of all, of the pelvis before the camera
+and of gravity [degrees], of the size [%]. Clips: as ``biopose video`` does it, before and after the joint refinement;
+gravity is the lifter's.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ import numpy as np
 import torch
 
 from bench.video_refine_cases import Case, make_cases, score
+from biopose_sim.neurik.weights import find_weights
 from biopose_sim.video.lifter.evaluate import NOISES, evaluate_lifter
 from biopose_sim.video.lifter.lifter import Lifter
+from biopose_sim.video.lifter.weights import add_metrics
 from biopose_sim.video.points.noise import disturbed
 from biopose_sim.video.refine.joint import refine_joint
 from ik_pipeline.shards.data import ShardData
@@ -49,16 +52,18 @@ def clip_scores(lifter: Lifter, case: Case, noise: str, seed: int) -> np.ndarray
     return np.array(rows)
 
 
-def windows_table(lifter: Lifter, shards: Path, split: str, windows: int | None) -> None:
-    """Print how windows are lifted, a row for each disturbance."""
+def windows_table(lifter: Lifter, shards: Path, split: str, windows: int | None) -> dict[str, dict[str, float]]:
+    """Print how windows are lifted, a row for each disturbance, and return it."""
     names: Sequence[str] = ()
+    table = {}
     for noise in NOISES:
-        found = evaluate_lifter(lifter.network, shards, split, noise, windows=windows)
+        found = table[noise] = evaluate_lifter(lifter.network, shards, split, noise, windows=windows)
         if not names:
             names = list(found)
             print(f"{'windows':16}" + "".join(f"{name:>13}" for name in names))
         print(f"{noise:16}" + "".join(f"{found[name]:13.1f}" for name in names), flush=True)
     print(f"  target: PA {PA_TARGET:g} mm with noise of 2 %")
+    return table
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -70,10 +75,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--windows", type=int, default=1024, help="spread over the split; 0: all")
     parser.add_argument("--clips", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a clip")
+    parser.add_argument("--card", action="store_true", help="write the windows' figures into the card of the weights")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     lifter = Lifter.from_pretrained(options.weights)
-    windows_table(lifter, options.shards, options.split, options.windows or None)
+    table = windows_table(lifter, options.shards, options.split, options.windows or None)
+    if options.card:
+        add_metrics(find_weights(options.weights), options.split, table)
     cases = make_cases(ShardData(options.shards, options.split), options.clips, options.seconds)
     print(f"\n{len(cases)} clips{'':20} {'2D %':>8} {'PA mm':>8} {'all deg':>8} {'legs deg':>8} {'CPU s':>8}")
     for noise in NOISES:

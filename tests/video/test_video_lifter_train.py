@@ -12,14 +12,15 @@ import torch
 
 from biopose_sim.errors import InputError
 from biopose_sim.neurik.skeleton import Skeleton
-from biopose_sim.video.lifter.data import DataConfig, LifterData, exact, mirror_of_joints
+from biopose_sim.video.lifter.data import DataConfig, LifterData, balanced, exact, mirror_of_joints
 from biopose_sim.video.lifter.evaluate import aligned, evaluate_lifter
 from biopose_sim.video.lifter.input import framed
-from biopose_sim.video.lifter.losses import LifterLosses, is_leg, losses, rotation_error
-from biopose_sim.video.lifter.network import LifterConfig, LifterNetwork
+from biopose_sim.video.lifter.losses import LifterLosses, is_leg, key_points, losses, rotation_error
+from biopose_sim.video.lifter.mirror import both_sides
+from biopose_sim.video.lifter.network import LifterConfig, LifterNetwork, columns
 from biopose_sim.video.lifter.train import CHECKPOINT, LifterTraining, load_training, set_statistics, train_lifter
-from biopose_sim.video.lifter.weights import load_lifter, stature_of
-from biopose_sim.video.points.keypoints import COMMON
+from biopose_sim.video.lifter.weights import add_metrics, load_lifter, stature_of
+from biopose_sim.video.points.keypoints import COMMON, LAYOUTS
 from biopose_sim.video.points.noise import CLEAN
 
 SMALL = LifterConfig(window=16, joined=4, width=48, heads=4, layers=1, hidden=96)
@@ -86,6 +87,55 @@ def test_a_mirrored_pose_has_mirrored_points(skeleton):
     assert torch.allclose(other, centres[:, :, back] * torch.tensor([1.0, 1.0, -1.0]), atol=1e-5)
 
 
+def test_a_correction_sees_the_misfit_and_its_slope(shards, skeleton):
+    network = LifterNetwork(skeleton, replace(SMALL, corrections=1))
+    batch = window_data(shards, skeleton).batch(np.arange(4), np.random.default_rng(0))
+    true = torch.cat([columns(batch.rotation), batch.place, batch.up, batch.joints], dim=-1)
+    count = true.shape[-1]
+
+    def looked_at(numbers):
+        off, pose, slope = network._misfit(batch.features, numbers, batch.sizes).split([46, count, count], dim=-1)
+        assert torch.equal(pose, numbers.clamp(-8.0, 8.0))
+        return off.square().mean(), slope
+
+    wrong = true + 0.1 * torch.randn(true.shape, generator=torch.Generator().manual_seed(0))
+    right, start = looked_at(true)[0], looked_at(wrong)
+    assert right < 0.2 * start[0]
+    # Against the slope it goes down.
+    assert looked_at(wrong - 0.01 * start[1])[0] < 0.97 * start[0]
+    lifted = network(batch.features)
+    assert len(lifted.earlier) == 1
+    parts = losses(network, lifted, batch, LifterLosses())
+    parts["total"].backward()
+    assert network.correction.weight.grad.abs().max() > 0.0
+    with torch.no_grad():
+        network.correction.weight.normal_(std=0.3)
+        assert not torch.allclose(network(batch.features).joints, lifted.joints, atol=1e-3)
+
+
+def test_a_mirrored_picture_gives_the_mirrored_body(shards, skeleton):
+    torch.manual_seed(0)
+    network = LifterNetwork(skeleton, replace(SMALL, corrections=1)).eval()
+    features = window_data(shards, skeleton).batch(np.arange(4), np.random.default_rng(0)).features
+    flat = features[..., :92].unflatten(-1, (23, 4)) * torch.tensor([-1.0, 1.0, 1.0, 1.0])
+    mirror = list(LAYOUTS["anny23"].mirror)
+    other = torch.cat([flat[..., mirror, :].flatten(-2), features[..., 92:] * torch.tensor([1.0, -1.0, 1.0])], dim=-1)
+    with torch.no_grad():
+        here, there = both_sides(network, features), both_sides(network, other)
+        points, mirrored = key_points(network, here), key_points(network, there)
+    assert torch.allclose(here.sizes, there.sizes, atol=1e-5)
+    # The model's own left and right differ by fractions of a millimetre.
+    assert torch.allclose(mirrored, points[:, :, mirror] * torch.tensor([-1.0, 1.0, 1.0]), atol=2e-3)
+
+
+def test_balance_holds_back_who_is_there_often():
+    takes = np.array(["01_01"] * 2 + ["02_01"] * 10 + ["02_02"] * 30)
+    even = balanced(takes, 1.0)
+    assert [even[:2].sum(), even[2:12].sum(), even[12:].sum()] == pytest.approx([0.5, 0.25, 0.25])
+    assert balanced(takes, 0.0) == pytest.approx(1.0 / 42.0)
+    assert 2.0 / 42.0 < balanced(takes, 0.5)[:2].sum() < 0.5
+
+
 def test_the_turned_camera_looks_at_the_person():
     random = np.random.default_rng(0)
     flat = random.uniform(-0.2, 0.2, (2, 16, 23, 2)) + np.array([0.5, -0.3])
@@ -141,11 +191,10 @@ def test_it_learns_a_few_windows(shards, skeleton):
     network = LifterNetwork(skeleton, SMALL)
     set_statistics(network, data, 0)
     batch = data.batch(np.arange(4), np.random.default_rng(0))
-    matrix = torch.tensor(data.matrix, dtype=torch.float32)
     optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
     log = []
     for _ in range(75):
-        parts = losses(network, matrix, network(batch.features), batch, LifterLosses())
+        parts = losses(network, network(batch.features), batch, LifterLosses())
         optimiser.zero_grad()
         parts["total"].backward()
         optimiser.step()
@@ -170,6 +219,9 @@ def test_training_is_gone_on_with_and_shipped(shards, tmp_path):
     assert known[1].sum() == pytest.approx(1.0)
     figures = evaluate_lifter(loaded, shards, "test", "realistic", windows=4)
     assert set(figures) == set(card["metrics"]["validation"]["clean"])
+    add_metrics(tmp_path / "weights", "test", {"realistic": figures})
+    assert "- test, realistic: PA [mm]" in (tmp_path / "weights" / "README.md").read_text()
+    assert stature_of(tmp_path / "weights") is not None
     # A run that is over is not begun anew; another configuration does not go on from it.
     written = (tmp_path / CHECKPOINT).stat().st_mtime_ns
     train_lifter(shards, tmp_path, CONFIG)

@@ -20,6 +20,7 @@ from ...neurik.skeleton import Skeleton
 from ..points.body_points import BodyPoints, body_points
 from ..points.keypoints import LAYOUTS, Array
 from ..points.noise import TRAINING, NoiseConfig, disturbed
+from .cameras import CameraConfig, draw_cameras
 from .input import RATE, Framed, framed, turns
 from .poses import OtherPoses
 
@@ -27,37 +28,7 @@ _MIRROR = np.diag([1.0, 1.0, -1.0])
 # Coordinates of the middle of the body that change their sign in a mirror.
 _SIDEWAYS = ("_bending", "_rotation")
 _CHUNK = 8192
-_WIDEST = 0.8  # rad from the axis to the person
 _MOST_OUT = 0.5  # share of the key points of a clip outside the picture
-_NEAREST = 1.0  # m that the camera stays away
-
-
-@dataclass(frozen=True)
-class CameraConfig:
-    """What cameras are drawn.
-
-    Attributes:
-        nearest, farthest: distance from the person [m].
-        lowest, highest: how far cameras look down, of the unusual ones [degrees]; half of all are nearly level.
-        roll: standard deviation [degrees].
-        narrowest, widest: angle between the ends of the longer side of the picture [degrees].
-        off_centre: standard deviation of where the person is, in half pictures.
-        panned: share of windows in which the camera follows.
-        truncated: share of windows in which the picture ends where it does; else points outside are seen too.
-        focal_error: standard deviation of the logarithm of the focal length that is taken for granted.
-    """
-
-    nearest: float = 2.0
-    farthest: float = 8.0
-    lowest: float = -20.0
-    highest: float = 35.0
-    roll: float = 3.0
-    narrowest: float = 30.0
-    widest: float = 75.0
-    off_centre: float = 0.3
-    panned: float = 0.25
-    truncated: float = 0.3
-    focal_error: float = 0.08
 
 
 @dataclass(frozen=True)
@@ -74,6 +45,9 @@ class DataConfig:
             proportions stand and walk with bent knees.
         bent: share of windows whose joints are bent by chance, all of them.
         mixed: chance of each limb of a window to come from another one.
+        bend: standard deviation of how far they are bent, on average over windows [degrees].
+        balance: how far long recordings, and people of whom there are many, are held back: 0 takes all windows alike
+            often, 1 all people, and of each all recordings.
     """
 
     camera: CameraConfig = field(default_factory=CameraConfig)
@@ -84,6 +58,8 @@ class DataConfig:
     straight: float = 0.0
     bent: float = 0.0
     mixed: float = 0.0
+    bend: float = 10.0
+    balance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -170,12 +146,19 @@ class LifterData:
             per_epoch = max(1, len(self) // size)
             while True:
                 epoch, k = divmod(number, per_epoch)
-                order = np.random.default_rng((seed, epoch)).permutation(len(self))
+                order = self._order(np.random.default_rng((seed, epoch)))
                 rows = np.sort(order[k * size : (k + 1) * size])
                 yield self.batch(rows, np.random.default_rng((seed, epoch, k)), length)
                 number += 1
 
         return ahead(made())
+
+    def _order(self, random: np.random.Generator) -> NDArray[np.int64]:
+        """Rows of an epoch: each once, or by chance as `DataConfig.balance` says."""
+        if not self.config.balance:
+            return random.permutation(len(self))
+        takes = np.array([str(trial["name"]) for trial in self.shards.trials])[self.shards.window_trial]
+        return random.choice(len(self), len(self), p=balanced(takes, self.config.balance))
 
     def batch(self, rows: NDArray[np.int64], random: np.random.Generator, length: int | None = None) -> LifterBatch:
         """Return windows by number, seen by cameras and disturbed as the configuration says.
@@ -194,7 +177,7 @@ class LifterData:
         points = self._points[frames].astype(np.float64)
         chances = (self.config.straight, self.config.bent, self.config.mixed)
         if any(chances):
-            other = self._poses(coordinates, *chances, random)
+            other = self._poses(coordinates, *chances, random, self.config.bend)
             offsets = torch.from_numpy(arrays["marker_offsets"][arrays["trial_person"][trials]]).float()
             points += self._moved(coordinates, other, scales, offsets)
             coordinates = other
@@ -300,49 +283,6 @@ class LifterData:
         return framed(shown * error[:, None, None, None], confidence), error
 
 
-def draw_cameras(points: Array, config: CameraConfig, random: np.random.Generator) -> tuple[Array, Array, Array]:
-    """Draw a camera for each window.
-
-    Args:
-        points: (B, T, K, 3) of the person, in ground (Y up) [m].
-        config: what cameras.
-        random: source of chance.
-
-    Returns:
-        Rotations (B, 3, 3) camera <- ground and places (B, 3) in ground [m] at rest, and how the camera turns on from
-        there, (B, T, 3, 3).
-    """
-    clips = len(points)
-    level = random.random(clips) < 0.5
-    pitch = np.where(level, 6.0 * random.standard_normal(clips), random.uniform(config.lowest, config.highest, clips))
-    yaw = random.uniform(-np.pi, np.pi, clips)
-    pitch, roll = np.radians(pitch), np.radians(np.clip(config.roll * random.standard_normal(clips), -8.0, 8.0))
-    # Forward direction of a camera that looks down by its pitch.
-    forward = np.stack([np.cos(pitch) * np.cos(yaw), -np.sin(pitch), np.cos(pitch) * np.sin(yaw)], axis=-1)
-    middle = points.mean(axis=(1, 2))
-    distance = random.uniform(config.nearest, config.farthest, clips)
-    ahead_of = np.einsum("btkc,bc->btk", points - middle[:, None, None], forward).min(axis=(1, 2))
-    distance = np.maximum(distance, _NEAREST - ahead_of)
-    eye = middle - distance[:, None] * forward
-    right = np.cross(forward, [0.0, 1.0, 0.0])
-    right /= np.linalg.norm(right, axis=-1, keepdims=True)
-    upright = np.stack([right, np.cross(forward, right), forward], axis=-2)
-    # The person is not in the middle: the camera is turned on about its own axes, which are rolled last.
-    half = np.tan(0.25 * np.radians(config.narrowest + config.widest))
-    off = config.off_centre * half * random.standard_normal((clips, 2))
-    off *= np.minimum(1.0, 3.0 / distance)[:, None]
-    rotation = _about(2, roll) @ _about(0, off[:, 1]) @ _about(1, off[:, 0]) @ upright
-    seen = np.einsum("bij,btj->bti", rotation, points.mean(2) - eye[:, None])
-    angle = np.arctan2(seen[..., 0], seen[..., 2])
-    follow = random.random(clips) < config.panned
-    share = np.where(follow, random.uniform(0.3, 1.1, clips), 0.0)
-    # Who walks out of every picture is followed.
-    lost = np.abs(angle).max(1) > _WIDEST
-    turned = np.where(lost[:, None], angle, share[:, None] * (angle - angle[:, :1]))
-    pan = _about(1, -turned)
-    return rotation, eye, pan
-
-
 def mirror_of_joints(names: tuple[str, ...]) -> tuple[list[int], Array]:
     """Return for each joint coordinate its twin of the other side, and the sign that it gets in a mirror."""
     twins, signs = [], []
@@ -352,6 +292,19 @@ def mirror_of_joints(names: tuple[str, ...]) -> tuple[list[int], Array]:
         twins.append(names.index(name[:-2] + other) if other else names.index(name))
         signs.append(-1.0 if other is None and name.endswith(_SIDEWAYS) else 1.0)
     return twins, np.array(signs)
+
+
+def balanced(takes: NDArray[np.str_], amount: float) -> Array:
+    """Return how often windows are taken (N,), by the names of their recordings (N,); see `DataConfig.balance`.
+
+    CMU's recordings are called by their person and a number, as 02_01.
+    """
+    people = np.array([take.split("_")[0] for take in takes])
+    share: Array = np.ones(len(takes))
+    for names in (takes, people):
+        _, which = np.unique(names, return_inverse=True)
+        share /= np.bincount(which, share)[which] ** amount
+    return share / share.sum()
 
 
 def exact(config: DataConfig, noise: NoiseConfig) -> DataConfig:
@@ -377,16 +330,6 @@ def _turn_by(frame: Framed, error: Array) -> Array:
     """The turns of the camera if the focal length had been right, (B, T, 3, 3)."""
     centre = frame.features[..., -2:] / error[:, None, None]
     return turns(centre)
-
-
-def _about(axis: int, angle: Array) -> Array:
-    """Rotations (..., 3, 3) about an axis by angles (...,) [rad]."""
-    i, j = (axis + 1) % 3, (axis + 2) % 3
-    found = np.zeros((*angle.shape, 3, 3))
-    found[..., axis, axis] = 1.0
-    found[..., i, i] = found[..., j, j] = np.cos(angle)
-    found[..., i, j], found[..., j, i] = -np.sin(angle), np.sin(angle)
-    return found
 
 
 def _halved(shown: Array, confidence: Array) -> tuple[Array, Array]:

@@ -11,6 +11,7 @@ from ..points.keypoints import COMMON, Array
 from ..points.noise import CLEAN, REALISTIC, NoiseConfig
 from .data import DataConfig, LifterData, exact
 from .losses import is_leg, key_points, rotation_error
+from .mirror import both_sides
 from .network import LifterNetwork
 
 # The thirteen joints of the trial that the targets were taken from.
@@ -34,6 +35,8 @@ def evaluate_lifter(
     seed: int = 0,
 ) -> dict[str, float]:
     """Measure a lifter on windows of people whom it never saw, lenses known, before chance cameras.
+
+    As `Lifter` does it, in the mean of a picture and its mirror.
 
     Args:
         network: trained.
@@ -64,7 +67,6 @@ def measure(network: LifterNetwork, data: LifterData, windows: int | None, seed:
     """As `evaluate_lifter`, of windows that are at hand."""
     count = len(data) if windows is None else min(windows, len(data))
     rows = np.unique(np.linspace(0, len(data) - 1, count).astype(int))
-    matrix = torch.tensor(data.matrix, dtype=torch.float32)
     half = network.skeleton.half_ranges_like(torch.zeros(1)).numpy()
     legs = is_leg(network.skeleton.joint_names).numpy()
     joints = list(JOINTS)
@@ -72,9 +74,9 @@ def measure(network: LifterNetwork, data: LifterData, windows: int | None, seed:
     network.eval()
     for number, start in enumerate(range(0, len(rows), _BATCH)):
         batch = data.batch(rows[start : start + _BATCH], np.random.default_rng((seed, number)))
-        lifted = network(batch.features)
+        lifted = both_sides(network, batch.features)
         valid = batch.valid.numpy()
-        found = key_points(network, matrix, lifted).numpy()[valid][:, joints]
+        found = key_points(network, lifted).numpy()[valid][:, joints]
         true = batch.points.numpy()[valid][:, joints]
         off = np.abs((lifted.joints.clamp(-1, 1) - batch.joints.clamp(-1, 1)).numpy()) * half
         free = np.broadcast_to(batch.free.numpy()[:, None], off.shape) & valid[..., None]

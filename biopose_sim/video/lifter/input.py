@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..points.keypoints import COMMON, Array
 
 RATE = 30.0  # of the network [Hz]
 N_FEATURES = 4 * len(COMMON) + 3
 _CENTRE_TIME, _SIZE_TIME = 0.2, 0.5  # s over which place and size are smoothed
+_SIZE_SHIFT = 1.5  # brings the logarithms of usual sizes to about zero
 _LEAST_SIZE = 0.01  # of somebody 50 m away
 _LARGEST = 6.0  # sizes from the middle: what is farther is no part of the person
 # The five points of the head and the six of the feet lie close together and count as less.
@@ -60,9 +63,21 @@ def framed(flat: Array, confidence: Array) -> Framed:
     size = np.sqrt(np.maximum(_smooth(square[..., None], total, _SIZE_TIME)[..., 0], _LEAST_SIZE**2))
     shown = np.clip(np.where(seen[..., None], points, 0.0) / size[..., None, None], -_LARGEST, _LARGEST)
     parts = [shown, np.where(seen, confidence, 0.0)[..., None], seen[..., None].astype(float)]
-    about = np.concatenate([np.log(size)[..., None] + 1.5, centre], axis=-1)
+    about = np.concatenate([np.log(size)[..., None] + _SIZE_SHIFT, centre], axis=-1)
     features = np.concatenate([np.concatenate(parts, axis=-1).reshape(*seen.shape[:2], -1), about], axis=-1)
     return Framed(features, turn, size, points)
+
+
+def seen_points(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return of features (B, T, N_FEATURES) what was seen.
+
+    Returns:
+        Key points (B, T, 23, 2) [sizes of the person], how much each counts (B, T, 23), 0 where not seen, and the
+        person's size (B, T, 1).
+    """
+    points = features[..., : 4 * len(COMMON)].unflatten(-1, (len(COMMON), 4))
+    size = torch.exp(features[..., 4 * len(COMMON), None] - _SIZE_SHIFT)
+    return points[..., :2], points[..., 2].clamp(0.1, 1.0) * points[..., 3], size
 
 
 def turns(centre: Array) -> Array:

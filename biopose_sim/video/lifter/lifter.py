@@ -16,10 +16,10 @@ from ...neurik.limits import within_ranges
 from ...neurik.sampling import SAME_RATE, between, bridged, reach, sampled
 from ...neurik.windows import faded, pose_of, window_starts
 from ..points.body_points import body_points
-from ..points.keypoints import LAYOUTS, Array, KeyPoints
+from ..points.keypoints import Array, KeyPoints
 from ..types import Estimate, View
-from .data import mirror_of_joints
 from .input import RATE, framed
+from .mirror import both_sides
 from .network import LifterNetwork
 from .place import floor_height, ground_axes, mean_direction, place_by_rays
 from .weights import load_lifter, stature_of
@@ -65,7 +65,6 @@ class Lifter:
         self.network = network.eval()
         self.skeleton = network.skeleton
         self._stature = stature
-        self._twins, self._signs = mirror_of_joints(self.skeleton.joint_names)
         self.matrix = body_points().matrix(self.skeleton.model.marker_names)
 
     @classmethod
@@ -159,7 +158,8 @@ class Lifter:
         # A clip that is too short goes to and fro.
         last = max(len(flat) - 1, 1)
         frames = np.minimum(last - np.abs(last - frames % (2 * last)), len(flat) - 1)
-        sums = np.zeros((len(flat), 9 + 3 + 3 + 2 * len(self._twins) + 3))
+        count = self.network.n_joints
+        sums = np.zeros((len(flat), 9 + 3 + 3 + 2 * count + 3))
         totals, sizes, counts = np.zeros(len(flat)), [], []
         for first in range(0, len(frames), _BATCH):
             rows = frames[first : first + _BATCH]
@@ -170,7 +170,6 @@ class Lifter:
             sizes.append(size)
             counts.append(np.isfinite(flat[rows]).all(-1).sum((1, 2)))
         mean = sums / totals[:, None]
-        count = len(self._twins)
         rotation, place, up, joints, log_sd = np.split(mean, [9, 12, 15, 15 + count], axis=-1)
         pose = pose_of(torch.from_numpy(np.concatenate([rotation, place, joints], axis=-1)))
         share = np.concatenate(counts) + 1e-6
@@ -179,38 +178,25 @@ class Lifter:
         return Raw(pose.root_rotation.numpy(), joints, place, up, size, log_sd)
 
     def _windows(self, points: Array, confidence: Array) -> tuple[Array, Array]:
-        """Numbers of windows (B, T, ...) in the camera's axes and sizes (B, n_sizes): mean of a view and its mirror."""
-        mirror = LAYOUTS["anny23"].mirror
-        side = np.array([-1.0, 1.0, 1.0])
+        """Numbers of windows (B, T, ...) in the camera's axes, and sizes (B, n_sizes)."""
         frame = framed(points, confidence)
-        found = self._said(frame.features, frame.turn, frame.size)
-        other = framed(points[:, :, mirror] * side[:2], confidence[:, :, mirror])
-        rotation, place, up, joints, log_sd, sizes = self._said(other.features, other.turn, other.size)
-        turned = (rotation.reshape(*rotation.shape[:2], 3, 3) * side[:, None] * side[::-1]).reshape(rotation.shape)
-        back = [turned, place * side, up * side, self._signs * joints[..., self._twins]]
-        back += [np.concatenate([log_sd[..., :3], log_sd[..., 3:][..., self._twins]], axis=-1), sizes]
-        mean = [0.5 * (a + b) for a, b in zip(found, back, strict=True)]
-        return np.concatenate(mean[:5], axis=-1), mean[5]
-
-    def _said(self, features: Array, turn: Array, size: Array) -> list[Array]:
-        """Rotation (B, T, 9), place, up, joints, log_sd in the camera's axes, and sizes (B, n_sizes)."""
-        lifted = self.network(torch.from_numpy(features).float())
+        lifted = both_sides(self.network, torch.from_numpy(frame.features).float())
         rotation, joints, place, up, sizes, log_sd = (
             x.double().numpy()
             for x in (lifted.rotation, lifted.joints, lifted.place, lifted.up, lifted.sizes, lifted.log_sd)
         )
-        distance = np.exp(np.clip(place[..., 2], -4.0, 4.0)) / size
-        across = place[..., :2] * (size * distance)[..., None]
+        distance = np.exp(np.clip(place[..., 2], -4.0, 4.0)) / frame.size
+        across = place[..., :2] * (frame.size * distance)[..., None]
         root = np.concatenate([across, distance[..., None]], axis=-1)
-        back = np.swapaxes(turn, -1, -2)
-        return [
+        back = np.swapaxes(frame.turn, -1, -2)
+        parts = [
             (back @ rotation).reshape(*rotation.shape[:2], 9),
             np.einsum("btij,btj->bti", back, root),
             np.einsum("btij,btj->bti", back, up),
             joints,
             log_sd,
-            sizes,
         ]
+        return np.concatenate(parts, axis=-1), sizes
 
     @torch.no_grad()
     def _placed(

@@ -27,6 +27,7 @@ class LifterLosses:
         sizes: of the factors of size.
         speed: of the change of the key points from frame to frame.
         spread: of the uncertainty, a Gaussian's negative logarithmic likelihood.
+        earlier: of what was said before each correction: as much of all of the above that need no forward kinematics.
     """
 
     angles: float = 2.0
@@ -38,6 +39,7 @@ class LifterLosses:
     sizes: float = 0.3
     speed: float = 5.0
     spread: float = 0.02
+    earlier: float = 0.5
 
 
 def is_leg(names: tuple[str, ...]) -> Tensor:
@@ -45,50 +47,56 @@ def is_leg(names: tuple[str, ...]) -> Tensor:
     return torch.tensor([name[:-2] in _LEG for name in names])
 
 
-def losses(
-    network: LifterNetwork, matrix: Tensor, lifted: Lifted, batch: LifterBatch, weights: LifterLosses
-) -> dict[str, Tensor]:
+def losses(network: LifterNetwork, lifted: Lifted, batch: LifterBatch, weights: LifterLosses) -> dict[str, Tensor]:
     """Return the losses by name and their weighted sum, ``"total"``.
 
     Args:
         network: that said ``lifted``.
-        matrix: (23, M) from markers to key points.
         lifted: what it said.
         batch: what is true.
         weights: of the parts.
     """
     valid = batch.valid.to(lifted.joints)
-    half = network.skeleton.half_ranges_like(lifted.joints)
-    off = (lifted.joints - batch.joints.clamp(-1.0, 1.0)) * half
-    legs = is_leg(network.skeleton.joint_names).to(off)
-    counts = batch.free[:, None].to(off) * valid[..., None] * (1.0 + (weights.legs - 1.0) * legs)
-    points = key_points(network, matrix, lifted)
-    apart = points - batch.points
+    parts, off = _said(network, lifted, batch, weights)
+    apart = key_points(network, lifted) - batch.points
     change = (apart[:, 1:] - apart[:, :-1]).abs().mean(dim=(-1, -2))
     turned = rotation_error(lifted.rotation.detach(), batch.rotation)
     error = torch.cat([turned, off.detach()], dim=-1)
     log_sd = lifted.log_sd
     likely = (0.5 * (error * torch.exp(-log_sd)).square().clamp_max(50.0) + log_sd).mean(dim=-1)
-    parts = {
-        "angles": (off.abs() * counts).sum() / counts.sum().clamp_min(1.0),
-        "rotation": _mean((lifted.rotation - batch.rotation).abs().mean(dim=(-1, -2)), valid),
+    parts |= {
         "points": _mean(apart.abs().mean(dim=(-1, -2)), valid),
-        "place": _mean((lifted.place - batch.place).abs().mean(dim=-1), valid),
-        "up": _mean((lifted.up - batch.up).abs().mean(dim=-1), valid),
-        "sizes": (lifted.sizes - batch.sizes).abs().mean(),
         "speed": _mean(change, valid[:, 1:] * valid[:, :-1]),
         "spread": _mean(likely, valid),
     }
-    total = sum((getattr(weights, name) * value for name, value in parts.items()), valid.new_zeros(()))
-    return {"total": total, **parts}
+    if lifted.earlier:
+        before = [_said(network, said, batch, weights)[0] for said in lifted.earlier]
+        parts["earlier"] = sum((_weighted(said, weights) for said in before), valid.new_zeros(())) / len(before)
+    return {"total": _weighted(parts, weights), **parts}
 
 
-def key_points(network: LifterNetwork, matrix: Tensor, lifted: Lifted) -> Tensor:
+def _said(
+    network: LifterNetwork, lifted: Lifted, batch: LifterBatch, weights: LifterLosses
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Losses of the numbers themselves, and how far the joints are off, (B, T, J) [rad]."""
+    valid = batch.valid.to(lifted.joints)
+    off = (lifted.joints - batch.joints.clamp(-1.0, 1.0)) * network.skeleton.half_ranges_like(lifted.joints)
+    legs = is_leg(network.skeleton.joint_names).to(off)
+    counts = batch.free[:, None].to(off) * valid[..., None] * (1.0 + (weights.legs - 1.0) * legs)
+    parts = {
+        "angles": (off.abs() * counts).sum() / counts.sum().clamp_min(1.0),
+        "rotation": _mean((lifted.rotation - batch.rotation).abs().mean(dim=(-1, -2)), valid),
+        "place": _mean((lifted.place - batch.place).abs().mean(dim=-1), valid),
+        "up": _mean((lifted.up - batch.up).abs().mean(dim=-1), valid),
+        "sizes": (lifted.sizes - batch.sizes).abs().mean(),
+    }
+    return parts, off
+
+
+def key_points(network: LifterNetwork, lifted: Lifted) -> Tensor:
     """Return the key points (B, T, 23, 3) from the root in the axes of the turned camera [m]."""
     markers, _ = network.root_relative(lifted.joints, lifted.sizes)
-    # One large product is several times as fast as a small one for each frame.
-    points = (markers.transpose(-1, -2) @ matrix.T).transpose(-1, -2)
-    return points @ lifted.rotation.transpose(-1, -2)
+    return network.of_markers(markers) @ lifted.rotation.transpose(-1, -2)
 
 
 def rotation_error(found: Tensor, true: Tensor) -> Tensor:
@@ -105,3 +113,7 @@ def rotation_error(found: Tensor, true: Tensor) -> Tensor:
 
 def _mean(values: Tensor, valid: Tensor) -> Tensor:
     return (values * valid).sum() / valid.sum().clamp_min(1.0)
+
+
+def _weighted(parts: dict[str, Tensor], weights: LifterLosses) -> Tensor:
+    return torch.stack([getattr(weights, name) * value for name, value in parts.items()]).sum()

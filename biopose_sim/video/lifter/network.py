@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from ...neurik.skeleton import Skeleton
-from .input import N_FEATURES
+from ..points.body_points import body_points
+from .input import N_FEATURES, seen_points
 
 _LARGEST_SIZE = 0.5  # logarithm of the largest factor
 _ROOT = 12  # numbers of the root: two columns of its rotation, its place, the upward direction
 _FAR = 8.0  # standard deviations that a feature may be off
 _SPREAD = 3  # angles of the root whose uncertainty is told
+_ROBUST = 0.3  # sizes of the person, from where on a point off its place counts as less and less (Geman & McClure)
+_NEAREST = 0.1  # of the person's distance, that no point is thought nearer to the camera
+_OFF_SCALE, _SLOPE_SCALE = 5.0, 3.0  # bring what a correction looks at to about one
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,9 @@ class LifterConfig:
         heads: of its attention.
         layers: of the transformer.
         hidden: width of the layers between.
+        corrections: how often the network looks at where the key points of its pose would be seen, and how the pose
+            should change to bring them to where they are, before another layer (as Song et al. 2020, ECCV, feed the
+            slope of the fit to a network); at most one before each layer but the first.
     """
 
     window: int = 64
@@ -35,6 +42,7 @@ class LifterConfig:
     heads: int = 8
     layers: int = 4
     hidden: int = 896
+    corrections: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ class Lifted:
         sizes: (B, n_sizes) logarithmic factors.
         log_sd: (B, T, 3 + J) logarithms of standard deviations: of the root's rotation about the camera's axes, of
             the joints [rad].
+        earlier: what was said before each correction, for training.
     """
 
     rotation: Tensor
@@ -57,6 +66,7 @@ class Lifted:
     up: Tensor
     sizes: Tensor
     log_sd: Tensor
+    earlier: tuple[Lifted, ...] = ()
 
 
 class LifterNetwork(nn.Module):
@@ -75,6 +85,7 @@ class LifterNetwork(nn.Module):
     size_sd: Tensor
     offset_base: Tensor
     offset_slope: Tensor
+    matrix: Tensor
 
     def __init__(self, skeleton: Skeleton, config: LifterConfig) -> None:
         super().__init__()
@@ -103,6 +114,12 @@ class LifterNetwork(nn.Module):
         self.pose_head = nn.Linear(width, config.joined * self.n_pose)
         self.size_head = nn.Linear(width, skeleton.n_sizes)
         self.spread_head = nn.Linear(width, config.joined * self.n_spread)
+        matrix = torch.tensor(body_points().matrix(skeleton.model.marker_names), dtype=torch.float32)
+        self.register_buffer("matrix", matrix, persistent=False)
+        if config.corrections:
+            looked_at = 2 * len(matrix) + 2 * self.n_pose
+            self.correction = nn.Linear(config.joined * looked_at, width)
+            nn.init.normal_(self.correction.weight, std=0.01)
         for head in (self.pose_head, self.size_head, self.spread_head):
             nn.init.normal_(head.weight, std=0.01)
             nn.init.zeros_(head.bias)
@@ -116,14 +133,28 @@ class LifterNetwork(nn.Module):
         count = features.shape[1] // joined
         room = self.config.window // joined - count
         start = int(torch.randint(room + 1, ())) if self.training and room else 0
-        features = ((features - self.feature_mean) / self.feature_sd).clamp(-_FAR, _FAR)
-        tokens = self.first(features.unflatten(1, (-1, joined)).flatten(2)) + self.positions[start : start + count]
-        h = self.layers(tokens)
+        given = ((features - self.feature_mean) / self.feature_sd).clamp(-_FAR, _FAR)
+        h = self.first(given.unflatten(1, (-1, joined)).flatten(2)) + self.positions[start : start + count]
+        earlier: list[Lifted] = []
+        uncorrected = len(self.layers.layers) - self.config.corrections
+        for k, layer in enumerate(self.layers.layers):
+            if k >= uncorrected:
+                numbers, said = self._said(h)
+                earlier.append(said)
+                looked_at = self._misfit(features, numbers, said.sizes)
+                h = h + self.correction(looked_at.unflatten(1, (-1, joined)).flatten(2))
+            h = layer(h)
+        return replace(self._said(h)[1], earlier=tuple(earlier))
+
+    def _said(self, h: Tensor) -> tuple[Tensor, Lifted]:
+        """Numbers of the pose (B, T, n_pose), in standard deviations, and what they mean, of tokens (B, T / 4, C)."""
+        joined = self.config.joined
+        h = h if self.layers.norm is None else self.layers.norm(h)
         numbers = self.pose_head(h).unflatten(-1, (joined, -1)).flatten(1, 2)
         values = self.mean + self.sd * numbers
         sizes = self.size_mean + self.size_sd * self.size_head(h).mean(dim=1)
         spread = self.spread_head(h.detach()).unflatten(-1, (joined, -1)).flatten(1, 2) - 2.0
-        return Lifted(
+        return numbers, Lifted(
             rotation_of(values[..., :6]),
             values[..., _ROOT:],
             values[..., 6:9],
@@ -131,6 +162,28 @@ class LifterNetwork(nn.Module):
             _LARGEST_SIZE * torch.tanh(sizes / _LARGEST_SIZE),
             spread.clamp(-6.0, 1.0),
         )
+
+    def _misfit(self, features: Tensor, numbers: Tensor, sizes: Tensor) -> Tensor:
+        """What a correction looks at (B, T, ...): how far points are off, the pose, the slope of the misfit by it."""
+        shown, weight, size = seen_points(features)
+        with torch.enable_grad():
+            pose = numbers.detach().requires_grad_()
+            values = self.mean + self.sd * pose
+            away = values[..., 8:9].clamp(-4.0, 4.0).exp()
+            root = torch.cat([values[..., 6:8] * away, away / size], dim=-1)
+            markers, _ = self.root_relative(values[..., _ROOT:], sizes.detach())
+            points = self.of_markers(markers) @ rotation_of(values[..., :6]).transpose(-1, -2) + root[..., None, :]
+            depth = torch.maximum(points[..., 2:], _NEAREST * root[..., None, 2:])
+            off = (points[..., :2] / depth / size[..., None] - shown) * weight[..., None]
+            square = off.square().sum(dim=-1)
+            (slope,) = torch.autograd.grad((square / (1.0 + square / _ROBUST**2)).sum(), pose)
+        off, slope = _OFF_SCALE * off.detach().flatten(-2), _SLOPE_SCALE * slope
+        return torch.cat([off, pose.detach(), slope], dim=-1).clamp(-_FAR, _FAR)
+
+    def of_markers(self, markers: Tensor) -> Tensor:
+        """Return the key points (..., 23, 3) of markers (..., M, 3)."""
+        # One large product is several times as fast as a small one for each frame.
+        return (markers.transpose(-1, -2) @ self.matrix.T).transpose(-1, -2)
 
     def marker_offsets(self, sizes: Tensor) -> Tensor:
         """Return where the markers of persons of sizes (..., n_sizes) lie off the scaled model, body axes [m]."""

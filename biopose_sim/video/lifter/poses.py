@@ -22,7 +22,6 @@ _LEG = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_ang
 _MOST = 40.0  # degrees by which a knee is straightened
 _SWING = (30.0, 80.0)  # degrees of flexion from where on a knee keeps more of it, and nearly all
 _KEPT = 0.2
-_BEND_SD = 10.0  # degrees
 _SLOWEST, _FASTEST = 0.1, 0.8  # Hz
 
 
@@ -48,7 +47,13 @@ class OtherPoses:
         self._parts = [part for part in (legs, trunk, *arms) if part]
 
     def __call__(
-        self, coordinates: Tensor, straight: float, bent: float, mixed: float, random: np.random.Generator
+        self,
+        coordinates: Tensor,
+        straight: float,
+        bent: float,
+        mixed: float,
+        random: np.random.Generator,
+        bend: float = 10.0,
     ) -> Tensor:
         """Return coordinates (B, T, n_q) [rad | m] of other motions; the root stays.
 
@@ -58,6 +63,7 @@ class OtherPoses:
             bent: share of windows whose joints are bent.
             mixed: share of windows that have the arms, the trunk or the legs, each with this chance, of another one.
             random: source of chance.
+            bend: how far joints are bent, standard deviation, on average over windows [degrees].
         """
         clips, frames = coordinates.shape[:2]
         half = self.skeleton.half_ranges_like(coordinates).numpy()
@@ -67,7 +73,7 @@ class OtherPoses:
             angles = self._mixed(angles, mixed, random)
         limits = np.maximum(half, np.abs(angles))
         angles = angles + middle
-        angles += (random.random((clips, 1, 1)) < bent) * self._bends(clips, frames, len(half), random)
+        angles += (random.random((clips, 1, 1)) < bent) * self._bends(clips, frames, len(half), bend, random)
         straightened = random.random((clips, 1)) < straight
         amount = np.radians(random.uniform(0.0, _MOST, (clips, 1)))
         for leg in self._legs:
@@ -94,13 +100,14 @@ class OtherPoses:
         middle: Array = self.skeleton.of_joints(self.skeleton.with_joints(zero, lambda values: 0.0 * values)).numpy()
         return middle[0, 0]
 
-    def _bends(self, clips: int, frames: int, joints: int, random: np.random.Generator) -> Array:
+    def _bends(self, clips: int, frames: int, joints: int, bend: float, random: np.random.Generator) -> Array:
         """By how much joints are bent, for good and to and fro, (B, T, J) [rad]."""
         shape = (clips, 1, joints)
         time = np.arange(frames)[:, None] / RATE
         rate = random.uniform(_SLOWEST, _FASTEST, shape)
         wave = np.sin(2.0 * np.pi * (rate * time + random.random(shape)))
-        size = np.radians(_BEND_SD)
+        # Some windows are bent much, some hardly: what was recorded stays in sight.
+        size = np.radians(bend) * random.uniform(0.0, 2.0, (clips, 1, 1))
         found: Array = size * (random.standard_normal(shape) + random.standard_normal(shape) * wave)
         return found
 

@@ -172,11 +172,14 @@ class LifterTrainer:
         self.data = LifterData(self.shards, "train", skeleton, window, config.data)
         self.network = LifterNetwork(skeleton, config.network)
         self.average = LifterNetwork(skeleton, config.network).eval().requires_grad_(False)
-        self._matrix = torch.tensor(self.data.matrix, dtype=torch.float32)
         set_statistics(self.network, self.data, config.seed)
         self.average.load_state_dict(self.network.state_dict())
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.rate, weight_decay=config.weight_decay, betas=(0.9, config.beta2)
+            self.network.parameters(),
+            lr=config.rate,
+            weight_decay=config.weight_decay,
+            betas=(0.9, config.beta2),
+            fused=True,
         )
         self.step, self.seconds = 0, 0.0
         self.metrics: dict[str, dict[str, float]] = {}
@@ -253,7 +256,7 @@ class LifterTrainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         self.network.train()
-        parts = losses(self.network, self._matrix, self.network(batch.features), batch, config.losses)
+        parts = losses(self.network, self.network(batch.features), batch, config.losses)
         self.optimiser.zero_grad(set_to_none=True)
         parts["total"].backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)

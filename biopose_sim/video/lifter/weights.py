@@ -66,6 +66,22 @@ def save_lifter(folder: Path, network: LifterNetwork, about: Mapping[str, Any]) 
     return folder
 
 
+def add_metrics(folder: Path, split: str, metrics: Mapping[str, Any]) -> None:
+    """Write into the cards of weights what they reach on a split, by disturbance and name (`evaluate.measure`).
+
+    Raises:
+        InputError: no card there, or one that cannot be read or written.
+    """
+    path = folder / CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        card.setdefault("metrics", {})[split] = plain(metrics)
+        atomic_write(folder / README, card_text(card))
+        atomic_write(path, json.dumps(card, indent=2) + "\n")
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"cannot be read or written ({error})", "give the folder of trained weights") from error
+
+
 def load_lifter(name: str | Path) -> LifterNetwork:
     """Read a trained lifter: a folder, or the name of one that is shipped, as ``"lifter-base"``.
 
