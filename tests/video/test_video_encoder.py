@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from biopose_sim.video.mqhmr.encoder import PRESETS, EncoderConfig, make_encoder, middle_columns
+from biopose_sim.video.mqhmr.encoder import IMAGE_SIZE, PRESETS, TOKEN_GRID, EncoderConfig, make_encoder, middle_columns
 
 
 def hmr2_list() -> dict[str, tuple[int, ...]]:
@@ -139,3 +139,23 @@ def test_wrong_sizes_are_refused():
         make_encoder(EncoderConfig("tiny", 12, 1, 3))(torch.zeros(1, 3, 256, 256))
     with pytest.raises(ValueError, match="width 10"):
         EncoderConfig("odd", 10, 1, 3)
+
+
+def test_a_stem_of_convolutions_gives_the_same_map():
+    config = EncoderConfig("tiny", 12, 1, 3, "convolutions")
+    encoder = make_encoder(config)
+    images = torch.randn(2, 3, *IMAGE_SIZE, requires_grad=True)
+    found = encoder(images)
+    assert found.shape == (2, 12, *TOKEN_GRID)
+    # Row by row: the last of the stem's tokens sees the lower right; the norm adds a trace of all the rest.
+    token = encoder.patch_embed(images)[0, -1].square().sum()
+    (change,) = torch.autograd.grad(token, images)
+    corner = change[0, :, -16:, -16:].abs().mean()
+    assert corner > 10 * change[0, :, :16, :16].abs().mean()
+    assert corner > 10 * change[0, :, -16:, :16].abs().mean()
+    plain = make_encoder(EncoderConfig("tiny", 12, 1, 3)).state_dict()
+    assert {name for name in encoder.state_dict() if "patch_embed" not in name} == {
+        name for name in plain if "patch_embed" not in name
+    }
+    with pytest.raises(ValueError, match="stem 'patch', not patches or convolutions"):
+        EncoderConfig("tiny", 12, 1, 3, "patch")

@@ -88,7 +88,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_shipped_configurations_are_what_they_say():
-    assert hmr_config_names() == ["ci", "paper", "scratch"]
+    assert hmr_config_names() == ["ci", "cpu", "paper", "scratch"]
     paper = load_hmr_training("paper")
     assert paper == replace(HmrTraining(), network=replace(paper.network, body="smpl"))
     assert (paper.rate, paper.batch, paper.steps, paper.optimiser) == (1e-5, 48, 100_000, "adam")
@@ -108,6 +108,8 @@ def test_shipped_configurations_are_what_they_say():
         ("[network]\ntoken = 4", r"unknown key 'network\.token' \(did you mean 'tokens'"),
         ("[network]\nscales = 4", "'network.scales' is 4; a list of whole numbers is needed"),
         ("[network]\nencoder = 'G'", "unknown encoder 'G'"),
+        ("[network]\nencoder = 'CI'\nstem = 'conv'", "encoder with stem 'conv', not patches or convolutions"),
+        ("dense_steps = 5", "dense_steps: is 5 and dense is 0"),
         ("pretrained = 1", "'pretrained' is 1; true or false is needed"),
         ("batch = 0", "batch: is 0"),
         ("fall = 'cosin'", r"did you mean 'cosine'"),
@@ -120,7 +122,7 @@ def test_wrong_configurations_are_refused(tmp_path, text, message):
 
 
 def test_names_of_configurations_are_listed():
-    with pytest.raises(InputError, match="there are ci, paper, scratch"):
+    with pytest.raises(InputError, match="there are ci, cpu, paper, scratch"):
         load_hmr_training("papper")
     for path in (models_dir() / "training").glob("mqhmr_*.toml"):
         assert tomllib.loads(path.read_text(encoding="utf-8"))

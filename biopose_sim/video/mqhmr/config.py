@@ -117,7 +117,7 @@ class HmrTraining:
 
 
 def hmr_config_names() -> list[str]:
-    """Names of the configurations that are shipped: ``"ci"``, ``"paper"``, ``"scratch"``."""
+    """Names of the configurations that are shipped: ``"ci"``, ``"cpu"``, ``"paper"``, ``"scratch"``."""
     found = (models_dir() / "training").glob(f"{_PREFIX}*.toml")
     return sorted(path.stem.removeprefix(_PREFIX) for path in found)
 
@@ -126,7 +126,8 @@ def load_hmr_training(name: str | Path) -> HmrTraining:
     """Read a configuration.
 
     Args:
-        name: ``"paper"``, ``"scratch"``, ``"ci"``, or a TOML file; what it leaves out is as `HmrTraining` has it.
+        name: ``"paper"``, ``"scratch"``, ``"cpu"``, ``"ci"``, or a TOML file, which may leave out what is as in
+            `HmrTraining`.
 
     Raises:
         InputError: no such file, no TOML, an unknown key, a value of another type or out of its range.
@@ -149,13 +150,13 @@ def _network(path: Path, table: Any) -> MqHmrConfig:
     """Sizes by the name of an encoder and what differs from its preset."""
     if not isinstance(table, Mapping):
         raise InputError(path, f"'network' is {table!r}", "a table [network] is needed")
-    names = {one.name for one in fields(MqHmrConfig)}
+    names = {one.name for one in fields(MqHmrConfig)} | {"stem"}
     if unknown := [key for key in table if key not in names]:
         there = near_matches(unknown[0], names) or f"; there are {', '.join(sorted(names))}"
         raise InputError(path, f"has an unknown key 'network.{unknown[0]}'{there}")
     values = dict(table)
     for key, value in values.items():
-        text = key in ("encoder", "body")
+        text = key in ("encoder", "stem", "body")
         whole = [value] if key != "scales" else value if isinstance(value, Sequence) else [None]
         if not (isinstance(value, str) if text else all(type(number) is int for number in whole)):
             wanted = "a text in quotes" if text else "a list of whole numbers" if key == "scales" else "a whole number"

@@ -7,7 +7,7 @@ the paper and of its appendix is a `MqHmrConfig`: any number of queries, layers,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +61,22 @@ class MqHmrConfig:
     def preset(cls, encoder: str, **others: Any) -> MqHmrConfig:
         """Return the configuration with an encoder by name; ``CI`` comes with a decoder as small.
 
+        Args:
+            encoder: one of `encoder.PRESETS`.
+            others: what differs, and ``stem`` of the encoder.
+
         Raises:
-            InputError: an encoder that is not known.
+            InputError: an encoder or stem that is not known.
         """
         if encoder not in PRESETS:
             problem = f"unknown encoder '{encoder}'{near_matches(encoder, PRESETS)}"
             raise InputError("MQ-HMR", problem, f"there are {', '.join(PRESETS)}")
         small = {"scales": (1, 4), "tokens": 24, "layers": 2, "width": 64, "feed_forward": 128, "hidden": 128}
-        return cls(**{"encoder": PRESETS[encoder], **(small if encoder == "CI" else {}), **others})
+        try:
+            chosen = replace(PRESETS[encoder], stem=others.pop("stem", "patches"))
+        except ValueError as error:
+            raise InputError("MQ-HMR", str(error)) from error
+        return cls(**{"encoder": chosen, **(small if encoder == "CI" else {}), **others})
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], source: str | Path) -> MqHmrConfig:
@@ -246,6 +254,8 @@ class MqHmr(nn.Module):
         """
         found, report = load_encoder(path, heads)
         ours, theirs = self.config.encoder, found.config
+        if ours.stem != theirs.stem:
+            raise InputError(path, f"has a stem of {theirs.stem}, the network one of {ours.stem}", "leave 'stem' out")
         if (ours.width, ours.depth, ours.heads) != (theirs.width, theirs.depth, theirs.heads):
             said = " against ".join(f"{c.width}/{c.depth}/{c.heads}" for c in (theirs, ours))
             problem = f"is of another architecture: width/depth/heads {said} of the network"
