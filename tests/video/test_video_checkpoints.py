@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 import types
+import zipfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -212,6 +213,20 @@ def test_plain_pickle_and_damage(tmp_path, encoder):
     (tmp_path / "w.safetensors").write_bytes((tmp_path / "w.safetensors").read_bytes()[:5000])
     with pytest.raises(InputError, match="cannot be read"):
         load_encoder(tmp_path / "w.safetensors")
+
+
+def test_a_compressed_archive_is_refused(tmp_path, encoder):
+    """Its bytes would be taken for numbers, and a small file could fill the memory."""
+    torch.save(encoder.state_dict(), tmp_path / "whole.pt")
+    archives = (
+        zipfile.ZipFile(tmp_path / "whole.pt"),
+        zipfile.ZipFile(tmp_path / "packed.pt", "w", zipfile.ZIP_DEFLATED),
+    )
+    with archives[0] as whole, archives[1] as packed:
+        for name in whole.namelist():
+            packed.writestr(name, whole.read(name))
+    with pytest.raises(InputError, match="is a compressed archive"):
+        load_encoder(tmp_path / "packed.pt")
 
 
 def without(state, name):

@@ -187,6 +187,19 @@ def test_whole_images_go_through(smpl, tmp_path):
     assert not torch.allclose(aside.rotations[0, 0], output.rotations[0, 0], atol=0.1)
 
 
+def test_half_precision_is_the_encoders_alone(smpl, tmp_path):
+    network, _ = Hmr2.from_checkpoint(lightning(tmp_path / "hmr2.ckpt", checkpoint(**SMALL)), smpl)
+    features = torch.randn(1, 96, 16, 12, generator=torch.Generator().manual_seed(3))
+    network.backbone.forward = lambda images: features
+    crop = CropCamera(torch.tensor([400.0]), torch.tensor([[-300.0, 90.0]]))
+    found = []
+    for halved in (False, True):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=halved):
+            found.append(network(torch.zeros(1, 3, 256, 192), crop))
+    for name in ("rotations", "shape", "weak", "translation"):
+        assert torch.equal(getattr(found[0], name), getattr(found[1], name)), name
+
+
 def test_a_clip_goes_to_virtual_markers(smpl, tmp_path):
     """The paper's baseline up to where NeurIK takes over; from safetensors as well."""
     path = lightning(tmp_path / "hmr2.ckpt", checkpoint(**SMALL))

@@ -52,6 +52,15 @@ def test_npz_gives_what_is_in_it(tmp_path):
     assert labels.size == pytest.approx(max(height, width * 256 / 192))
 
 
+def test_one_scale_in_an_npz_is_width_and_height(tmp_path):
+    """HMR2.0 takes it for both of them, and the width decides; in its tar shards one number is the side itself."""
+    path = hmr_files.write_npz(tmp_path, scale=np.full((3, 1), 150.0))
+    assert NpzPictures(path, tmp_path).labels(0).size == pytest.approx(200.0)
+    person = hmr_files.tar_person(0, scale=np.array([0.75]))
+    (found,) = TarPictures([hmr_files.write_tar(tmp_path / "0.tar", {"one": [person]})])
+    assert found.labels.size == pytest.approx(150.0)
+
+
 def test_scale_of_tars_is_in_units_of_200_pixels(tmp_path):
     tar = hmr_files.write_tar(tmp_path / "0.tar", {"a/b": [hmr_files.tar_person(1)]})
     npz = NpzPictures(hmr_files.write_npz(tmp_path), tmp_path).labels(1)

@@ -62,6 +62,15 @@ def test_turns_go_to_the_rays():
     torch.testing.assert_close(turned[:, 1:], rotations[:, 1:])
 
 
+def test_turned_bodies_stay_rigid_in_half_precision():
+    """Networks compute in bfloat16 on a GPU: a rotation does not survive that."""
+    crop = CropCamera(torch.tensor([400.0]), torch.tensor([[300.0, 100.0]]))
+    turn = torch.linalg.qr(torch.randn(1, 24, 3, 3, generator=torch.Generator().manual_seed(0)))[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        found = crop.turned(turn)[0, 0]
+    torch.testing.assert_close(found @ found.T, torch.eye(3), atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("scale", [-1.0, 0.0])
 def test_a_scale_that_makes_no_sense_stays_finite(scale):
     assert CropCamera.unknown(WEAK).translation(torch.tensor([[scale, 0.0, 0.0]] * 2)).isfinite().all()

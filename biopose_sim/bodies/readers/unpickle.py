@@ -1,9 +1,10 @@
 """Pickles of other tools, read without running anything that is in them.
 
 A pickle is a small program: an ordinary ``pickle.load`` calls whatever function the file names. Here only the few
-names in `_allowed` exist (plain containers, and the functions with which numpy rebuilds its arrays); any other name is
-refused and told to the user. joblib's format, a pickle whose arrays follow raw in the stream, is read by the same
-class, without joblib. Written after the layouts in ``joblib/numpy_pickle.py`` and ``numpy/lib/format.py``.
+names in `_allowed` exist (plain containers, and stand-ins for what rebuilds numpy's arrays: numpy's own could be made
+to take bytes of the file for pointers); any other name is refused and told to the user. joblib's format, a pickle whose
+arrays follow raw in the stream, is read by the same class, without joblib. Written after the layouts in
+``joblib/numpy_pickle.py`` and ``numpy/lib/format.py``.
 """
 
 from __future__ import annotations
@@ -85,13 +86,75 @@ class _RefusedName(Exception):
     """The pickle asks for a class or function that is not allowed."""
 
 
+class _Array:
+    """What ``numpy.ndarray`` is here: a name. Called with a buffer, ndarray takes the file's bytes for pointers."""
+
+    def __new__(cls, *_unused: Any) -> _Array:
+        raise pickle.UnpicklingError("it makes an array in a way that no pickle of numpy does")
+
+
+class _Type:
+    """A dtype as the file describes it; numpy's own would believe a state that hides objects or goes beyond a row."""
+
+    state: Any = None
+
+    def __init__(self, text: str | bytes, *_unused: Any) -> None:
+        self.text = text
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.state = state
+
+    def resolved(self) -> np.dtype:
+        """The dtype, made of its parts."""
+        text = self.text.decode("latin1") if isinstance(self.text, bytes) else str(self.text)
+        if self.state is None:
+            return np.dtype(text)
+        _, order, part, names, fields, size, *more = self.state
+        if part is not None:
+            return np.dtype((_plain_type(part[0]), part[1]))
+        if names is not None:
+            kinds, offsets = zip(*(fields[name][:2] for name in names))
+            formats = [_plain_type(kind) for kind in kinds]
+            return np.dtype({"names": list(names), "formats": formats, "offsets": list(offsets), "itemsize": size})
+        if text in ("M8", "m8") and more[2:]:
+            unit, count = more[2][1][:2]
+            text = f"{text}[{count}{unit.decode() if isinstance(unit, bytes) else unit}]"
+        return np.dtype(text).newbyteorder(order)
+
+
+def _plain_type(kind: Any) -> np.dtype:
+    if not isinstance(kind, _Type):
+        raise pickle.UnpicklingError("an array of an unknown type")
+    return kind.resolved()
+
+
+def _new_array(kind: Any, *_unused: Any) -> np.ndarray:
+    """``numpy.core.multiarray._reconstruct``: an empty array, whose state follows."""
+    if kind is not _Array:
+        raise pickle.UnpicklingError("it rebuilds an array of an unknown class")
+    return np.zeros(0, np.int8)
+
+
+def _from_buffer(data: Any, kind: Any, shape: Any, order: Any) -> np.ndarray:
+    """``numpy.core.numeric._frombuffer``."""
+    if not isinstance(data, (bytes, bytearray)):
+        raise pickle.UnpicklingError("an array over something else than bytes")
+    return np.frombuffer(data, dtype=_plain_type(kind)).reshape(shape, order=order)
+
+
+def _scalar(kind: Any, *data: Any) -> Any:
+    """``numpy.core.multiarray.scalar``."""
+    rebuild = np.float64(0).__reduce__()[0]
+    return rebuild(_plain_type(kind), *data)  # type: ignore[operator]
+
+
 class _JoblibArray:
     """joblib's note of an array: its shape, order and dtype; the numbers follow raw in the stream."""
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.shape = tuple(int(n) for n in state["shape"])
         self.order = state["order"]
-        self.dtype = np.dtype(state["dtype"])
+        self.dtype = _plain_type(state["dtype"])
         self.padded = state.get("numpy_array_alignment_bytes") is not None
 
     def read(self, unpickler: _SafeUnpickler) -> np.ndarray:
@@ -130,16 +193,13 @@ def _allowed() -> dict[tuple[str, str], Any]:
         names["__builtin__", kind.__name__] = kind
     names["__builtin__", "unicode"] = str
     names["__builtin__", "long"] = int
-    # numpy's own rebuilding functions, under the module names of numpy 1 and 2.
-    rebuild = np.zeros(1).__reduce__()[0]
-    scalar = np.float64(0).__reduce__()[0]
-    frombuffer = np.zeros(1).__reduce_ex__(5)[0]
+    # What rebuilds numpy's arrays, under the module names of numpy 1 and 2.
     for core in ("numpy.core", "numpy._core"):
-        names[f"{core}.multiarray", "_reconstruct"] = rebuild
-        names[f"{core}.multiarray", "scalar"] = scalar
-        names[f"{core}.numeric", "_frombuffer"] = frombuffer
-        names[f"{core}.memmap", "memmap"] = np.ndarray
-    names |= {("numpy", "ndarray"): np.ndarray, ("numpy", "memmap"): np.ndarray, ("numpy", "dtype"): np.dtype}
+        names[f"{core}.multiarray", "_reconstruct"] = _new_array
+        names[f"{core}.multiarray", "scalar"] = _scalar
+        names[f"{core}.numeric", "_frombuffer"] = _from_buffer
+        names[f"{core}.memmap", "memmap"] = _Array
+    names |= {("numpy", "ndarray"): _Array, ("numpy", "memmap"): _Array, ("numpy", "dtype"): _Type}
     names |= {("numpy", kind.__name__): kind for kind in np.sctypeDict.values()}
     return names
 
@@ -180,6 +240,10 @@ class _SafeUnpickler(pickle._Unpickler):
         holder = self.stack[-2]  # type: ignore[attr-defined]
         if isinstance(holder, type) or callable(holder):
             raise pickle.UnpicklingError("it changes a class or a function")
+        if isinstance(holder, np.ndarray):
+            state = tuple(self.stack[-1])  # type: ignore[attr-defined]
+            state = tuple(part.resolved() if isinstance(part, _Type) else part for part in state)
+            self.stack[-1] = state  # type: ignore[attr-defined]
         super().load_build()  # type: ignore[misc]
         if isinstance(holder, _JoblibArray):
             self.stack[-1] = holder.read(self)  # type: ignore[attr-defined]

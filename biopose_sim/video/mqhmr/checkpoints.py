@@ -36,6 +36,7 @@ _PLAIN |= {"_codecs.encode", "collections.defaultdict", "builtins.complex", "bui
 # Dictionaries by other names: torch's reader fills only its own kinds.
 _DICTIONARIES = {"CfgNode", "AttributeDict", "ConfigDict", "Dict"}
 _DAMAGE = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError)
+_DAMAGE = (*_DAMAGE, zipfile.BadZipFile)
 # The start of what torch.save wrote before version 1.6: its magic number, pickled.
 _LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _REFUSED = re.compile(r"GLOBAL (\S+)")
@@ -199,6 +200,8 @@ def _read_pickled(source: Path) -> Any:
     if not zipped and start != _LEGACY:
         return load_pickle(source)
     try:
+        if zipped:
+            _check_stored(source)
         foreign = torch.serialization.get_unsafe_globals_in_checkpoint(str(source)) if zipped else []
         refused = sorted(name for name in foreign if not _is_setting(name))
         if refused:
@@ -214,6 +217,14 @@ def _read_pickled(source: Path) -> Any:
         # Not the whole text: torch's ends in the advice to read the file without any restriction.
         what = str(error).rsplit("WeightsUnpickler error:", 1)[-1].strip().splitlines() or [type(error).__name__]
         raise InputError(source, f"is not a whole checkpoint ({what[0][:200]})", "get it anew") from error
+
+
+def _check_stored(source: Path) -> None:
+    """Refuse compressed parts, which torch never writes: it would map their bytes as numbers, or fill the memory."""
+    with zipfile.ZipFile(source) as archive:
+        packed = [part.filename for part in archive.infolist() if part.compress_type != zipfile.ZIP_STORED]
+    if packed:
+        raise InputError(source, f"is a compressed archive ({packed[0]})", "give the file as torch.save wrote it")
 
 
 def _refusal(source: Path, names: list[str]) -> InputError:

@@ -99,7 +99,8 @@ def _read(path: Path, data: Mapping[str, Any]) -> tuple[list[str], dict[str, Arr
     scale = np.asarray(data["scale"], dtype=float).reshape(len(names), -1)
     if scale.shape[1] not in (1, 2) or not (scale > 0).all():
         raise InputError(path, f"'scale' has shape {scale.shape} or sizes that are not above 0", "give pixels")
-    fields = {"scale": scale}
+    # One number is both width and height: the crop is larger by 256 / 192 then, as HMR2.0's.
+    fields = {"scale": np.broadcast_to(scale, (len(names), 2))}
     for joined, kind, width in (("keypoints_2d", "2d", 3), ("keypoints_3d", "3d", 4)):
         parts = [
             arrays.pop(f"{part}_keypoints_{kind}", np.zeros((len(names), count, width)))

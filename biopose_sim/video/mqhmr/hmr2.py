@@ -249,10 +249,13 @@ class Hmr2(nn.Module):
         images = normalised(images) if images.dtype == torch.uint8 else images
         if images.shape[-1] == IMAGE_SIZE[0]:
             images = middle_columns(images)
-        rotations, betas, weak = self.smpl_head(self.backbone(images))
-        # Its translation is that of SMPL's own origin.
-        pelvis = self.body.root(betas)
-        return placed(self.body, rotations, betas, weak, crop, origin=pelvis, vertices=vertices)
+        features = self.backbone(images)
+        # All but the encoder in single precision or better, as in `HmrHead`.
+        with torch.autocast(features.device.type, enabled=False):
+            rotations, betas, weak = self.smpl_head(features.to(self.smpl_head.init_cam.dtype))
+            # Its translation is that of SMPL's own origin.
+            pelvis = self.body.root(betas)
+            return placed(self.body, rotations, betas, weak, crop, origin=pelvis, vertices=vertices)
 
 
 def take_mean_pose(network: MqHmr, path: str | Path) -> None:

@@ -89,4 +89,6 @@ class CropCamera:
 
     def turned(self, rotations: Tensor) -> Tensor:
         """Return rotations (B, J, 3, 3), the root's as seen along the ray, with the root's in the camera's axes."""
-        return torch.cat([(self.turns().to(rotations) @ rotations[:, 0])[:, None], rotations[:, 1:]], dim=1)
+        # Never in half precision, in which no matrix is a rotation.
+        with torch.autocast(rotations.device.type, enabled=False):
+            return torch.cat([(self.turns().to(rotations) @ rotations[:, 0])[:, None], rotations[:, 1:]], dim=1)

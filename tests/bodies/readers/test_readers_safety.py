@@ -89,6 +89,50 @@ def test_functions_are_refused_by_name(tmp_path, program):
         bodies.load(tmp_path / "x.pkl")
 
 
+class Made:
+    """What a pickle would make by calling ``function`` and setting a state."""
+
+    def __init__(self, function, arguments, state=None):
+        self.parts = function, arguments, state
+
+    def __reduce__(self):
+        return self.parts
+
+
+# A row of eight bytes that says of itself that it holds no pointers.
+FORGED = Made(np.dtype, ("V8", False, True), (3, "|", None, ("a",), {"a": (np.dtype("O"), 0)}, 8, 1, 0))
+LONG = Made(np.dtype, ("V8", False, True), (3, "|", None, ("a",), {"a": (np.dtype("f8"), 80)}, 8, 1, 0))
+REBUILD, EMPTY = np.zeros(1).__reduce__()[:2]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Made(np.ndarray, ((1,), np.dtype("O"), b"A" * 8)),
+        Made(REBUILD, EMPTY, (1, (1,), FORGED, False, b"A" * 8)),
+        Made(REBUILD, EMPTY, (1, (1,), LONG, False, b"A" * 8)),
+        Made(np.zeros(1).__reduce_ex__(5)[0], (bytearray(8), FORGED, (1,), "C")),
+    ],
+    ids=["array of pointers", "forged type", "beyond the row", "over a buffer"],
+)
+def test_bytes_are_never_taken_for_pointers(tmp_path, value):
+    """numpy would: reading such an array ends the process, or worse."""
+    write_pickle(tmp_path / "x.pkl", {"a": value})
+    with pytest.raises(InputError, match="is not a whole pickle"):
+        load_pickle(tmp_path / "x.pkl")
+
+
+def test_types_of_all_kinds_come_back(tmp_path):
+    kinds = ("M8[us]", "m8[25s]", "U4", "S5", "V3", ">f4", "?", "O", "c16", [("a", "f4"), ("b", "O")], [("c", "f4", 2)])
+    data = [np.zeros((2, 3), kind) for kind in kinds]
+    for protocol in range(6):
+        (tmp_path / "x.pkl").write_bytes(pickle.dumps(data, protocol))
+        back = load_pickle(tmp_path / "x.pkl", encoding="latin1")
+        plain = pickle.loads((tmp_path / "x.pkl").read_bytes(), encoding="latin1")
+        for wanted, found in zip(plain, back, strict=True):
+            assert (found.dtype, str(found.tolist())) == (wanted.dtype, str(wanted.tolist()))
+
+
 def test_a_class_cannot_be_changed(tmp_path):
     """BUILD on a class would set its attributes for everybody."""
     (tmp_path / "x.pkl").write_bytes(b"ccollections\nOrderedDict\n(N(S'keys'\nI1\ndtb.")
