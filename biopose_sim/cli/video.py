@@ -49,7 +49,8 @@ from biopose_sim.cli import options
 @click.option(
     "--up",
     metavar="WAY",
-    help="Gravity: auto (seen from the person), level, or PITCH,ROLL of the camera in degrees; auto if not given.",
+    help="Gravity: auto (seen from the person), level, or PITCH,ROLL of the camera in degrees; with --calibration the "
+    "axis of its world that points up: x, y, z, -x, -y, -z. Auto if not given.",
 )
 @click.option(
     "--person",
@@ -60,6 +61,7 @@ from biopose_sim.cli import options
 @click.option("--to", "stop", type=click.FloatRange(min=0.0), metavar="S", help="Last second of the clip.")
 @click.option("--fps", type=click.FloatRange(min=0.0, min_open=True), metavar="HZ", help="Frame rate, if not known.")
 @click.option("--size", nargs=2, type=click.IntRange(min=1), metavar="W H", help="Of the picture, if there is no clip.")
+@click.option("--layout", metavar="NAME", help="Of --key-points, where their number does not tell (smpl24, anny23).")
 @click.option(
     "--refine",
     type=click.Choice(["joint", "paper", "none"]),

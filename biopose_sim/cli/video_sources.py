@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -15,18 +16,17 @@ from biopose_sim.cli.console import Progress
 from biopose_sim.errors import InputError
 from biopose_sim.io.camera import Camera
 from biopose_sim.video.footage.clip import Clip, default_focal, film_focal_pixels, open_clip
-from biopose_sim.video.points.files import read_detections
 from biopose_sim.video.points.following import Followed, follow
-from biopose_sim.video.points.keypoints import Array, Detections, KeyPoints
+from biopose_sim.video.points.keypoints import Array, KeyPoints
 from biopose_sim.video.types import View
 
 if TYPE_CHECKING:
     from biopose_sim.io.calibration import Calibration
 
 _FOCAL = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>mm|px)?", re.IGNORECASE)
-# Lengths of key-point files and clips may differ by so many frames: containers count broken ones or not.
-_SLACK = 2
-_TOLD = {"person=": "--person ", "fps=": "--fps ", "size=(width, height)": "--size W H", "layout=": "--layout "}
+_FILM_FOCALS = (6.0, 2000.0)  # mm of 35 mm film: from fisheyes to the longest lenses
+# What --up may name besides angles: axes of a calibration's world (`biopose_sim.io.calibration.Up`).
+UPS = ("x", "y", "z", "-x", "-y", "-z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,13 @@ class Asked:
     stop: float | None = None
     fps: float | None = None
     size: tuple[int, int] | None = None
+    layout: str | None = None
+    up: str | None = None
+
+    @property
+    def calibration_up(self) -> str | None:
+        """The axis of the calibration's world that points up, if ``--up`` names one."""
+        return self.up if self.up in UPS else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,27 +99,49 @@ def read_sights(asked: Asked, picture: Path, progress: Progress) -> tuple[Sight,
         raise click.UsageError(f"{len(asked.clips)} clips but {len(asked.key_points)} files of key points")
     if count > 1 and asked.calibration is None:
         raise click.UsageError(f"{count} clips need their cameras: --calibration FILE")
-    calibration = _calibration(asked)
+    if asked.clips and asked.size is not None:
+        raise click.UsageError("--size is of key points without a clip, which says its own")
+    if asked.layout is not None and not asked.key_points:
+        raise click.UsageError("--layout is of key points from a file (--key-points)")
+    calibration = _calibration(asked, count)
+    clips = [_clip(asked, number, progress) for number in range(count)]
     sights = []
-    for number in range(count):
-        clip = _clip(asked, number, progress)
+    for number, clip in enumerate(clips):
         followed, world, notes = _person(asked, number, clip, picture, progress)
         sights.append(_sight(asked, number, clip, followed, world, notes, calibration))
     names = [sight.name for sight in sights]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(twice, "is the name of two clips", "rename one: results are named after their clip")
+    _check_cameras(sights, asked.calibration)
     return tuple(sights)
 
 
-def _calibration(asked: Asked) -> Calibration | None:
+def _check_cameras(sights: Sequence[Sight], calibration: Path | None) -> None:
+    """Complain of two clips that are taken for one camera."""
+    for one, other in combinations(sights, 2):
+        if calibration is not None and one.placed and np.allclose(one.view.camera.position, other.view.camera.position):
+            problem = f"'{one.name}' and '{other.name}' are both taken for its camera '{one.view.camera.name}'"
+            raise InputError(calibration, problem, "it needs a camera for each clip; name clips like their cameras")
+
+
+def _calibration(asked: Asked, clips: int) -> Calibration | None:
     if asked.calibration is None:
+        if asked.calibration_up is not None:
+            raise click.UsageError(f"--up {asked.up} names an axis of a calibration (--calibration)")
         return None
     from biopose_sim.io.calibration import read_calibration
 
     if asked.focal is not None:
         raise click.UsageError("--focal and --calibration both give the focal length: name one")
-    return read_calibration(asked.calibration)
+    found = read_calibration(asked.calibration, asked.calibration_up or "auto")
+    if found.placed and asked.up not in (None, "auto", asked.calibration_up):
+        known = f"name the axis of its world that points up ({', '.join(UPS)})"
+        raise click.UsageError(f"--up {asked.up}: the calibration says how its cameras stand; {known}")
+    if clips > 1 and not found.placed:
+        problem = "does not say where the cameras stand"
+        raise InputError(asked.calibration, problem, "several clips need their rotations and translations")
+    return found
 
 
 def _clip(asked: Asked, number: int, progress: Progress) -> Clip | None:
@@ -129,15 +158,18 @@ def _person(
 ) -> tuple[Followed, Array | None, tuple[str, ...]]:
     """The person's key points, the detector's own guess in space, and what is to be said."""
     if asked.key_points:
-        path = asked.key_points[number]
-        size = clip.size if clip is not None else asked.size
-        try:
-            detections = read_detections(path, fps=clip.fps if clip is not None else asked.fps, size=size)
-            if clip is not None:
-                detections = _of_clip(detections, clip)
-            return follow(detections, asked.person), None, ()
-        except InputError as error:
-            raise _as_options(error) from error
+        from biopose_sim.cli.video_points import followed_in_file
+
+        found_in_file = followed_in_file(
+            asked.key_points[number],
+            clip,
+            picture,
+            person=asked.person,
+            layout=asked.layout,
+            fps=asked.fps,
+            size=asked.size,
+        )
+        return found_in_file, None, ()
     assert clip is not None  # there are clips or key points
     from biopose_sim.video.footage.detector import detect
     from biopose_sim.video.footage.people import find_people
@@ -162,35 +194,6 @@ def _draw_people(clip: Clip, frame: int, boxes: Array, picture: Path) -> None:
     people_picture(clip.frame(frame), boxes, range(1, len(boxes) + 1), picture)
 
 
-def _of_clip(detections: Detections, clip: Clip) -> Detections:
-    """The key points of the clip's own frames, at its times."""
-    whole, wanted = len(detections.time), clip.first + clip.n_frames
-    if whole < wanted - _SLACK:
-        problem = f"has key points of {whole} frames, and {clip.path.name} has {wanted}"
-        raise InputError(detections.source, problem, "give the key points of this clip, one line or file a frame")
-    inside = (detections.frame >= clip.first) & (detections.frame < wanted)
-    if not inside.any():
-        raise InputError(detections.source, "shows nobody in this part of the clip", "choose others by --from and --to")
-    return replace(
-        detections,
-        name=clip.name,
-        time=clip.time,
-        frame=detections.frame[inside] - clip.first,
-        points=detections.points[inside],
-        confidence=detections.confidence[inside],
-        track=None if detections.track is None else detections.track[inside],
-        fps=clip.fps,
-        size=clip.size,
-    )
-
-
-def _as_options(error: InputError) -> InputError:
-    remedy = error.remedy or ""
-    for argument, option in _TOLD.items():
-        remedy = remedy.replace(argument, option)
-    return InputError(error.source, error.problem, remedy)
-
-
 def _sight(
     asked: Asked,
     number: int,
@@ -206,7 +209,9 @@ def _sight(
     if calibration is not None:
         from biopose_sim.io.calibration import for_clip
 
-        camera, told = for_clip(calibration, key_points.name, size, number)
+        # Of more or fewer cameras than clips the order says nothing.
+        order = number if len(asked.clips or asked.key_points) == len(calibration) else None
+        camera, told = for_clip(calibration, key_points.name, size, order)
         how, known, placed = f"from {calibration.source.name}", True, calibration.placed
         told = (*(calibration.notes if number == 0 else ()), *told)
     else:
@@ -223,10 +228,14 @@ def _focal(asked: Asked, clip: Clip | None, size: tuple[int, int]) -> tuple[floa
         match = _FOCAL.fullmatch(asked.focal.strip())
         if match is None or not float(match["value"]):
             raise click.UsageError(f"--focal {asked.focal}: give pixels (1500) or millimetres of 35 mm film (26mm)")
-        value = float(match["value"])
-        if (match["unit"] or "").lower() == "mm":
-            return film_focal_pixels(value, size), f"given as {value:g} mm of 35 mm film", True
-        return value, "given", True
+        value, film = float(match["value"]), (match["unit"] or "").lower() == "mm"
+        pixels = film_focal_pixels(value, size) if film else value
+        shortest, longest = (film_focal_pixels(limit, size) for limit in _FILM_FOCALS)
+        if not shortest <= pixels <= longest:
+            film_limits = f"{_FILM_FOCALS[0]:g} to {_FILM_FOCALS[1]:g} mm of 35 mm film"
+            limits = f"{shortest:.0f} to {longest:.0f} px for pictures of {size[0]} x {size[1]}, {film_limits}"
+            raise click.UsageError(f"--focal {asked.focal}: no lens has that; give {limits}")
+        return pixels, f"given as {value:g} mm of 35 mm film" if film else "given", True
     if clip is not None and clip.focal is not None:
         return clip.focal, "from the file", True
     return default_focal(size), "not known: that of a phone's main camera was taken to start from", False

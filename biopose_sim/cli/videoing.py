@@ -13,11 +13,9 @@ import numpy as np
 
 from biopose_sim.bodies.upright import up_from_angles
 from biopose_sim.cli import outcome
-from biopose_sim.cli.bodies import parse_upright
 from biopose_sim.cli.console import Progress, print_table, warn_user
 from biopose_sim.cli.folder import ResultFolder
 from biopose_sim.cli.video_sources import Asked, Sight, read_sights
-from biopose_sim.errors import InputError
 from biopose_sim.io.camera import Camera
 from biopose_sim.video.points.keypoints import Array
 from biopose_sim.video.types import Estimate, View
@@ -43,7 +41,6 @@ class Wishes(Asked):
     sync: str | None = None
     stature: float | None = None
     mass: float | None = None
-    up: str | None = None
     refine: str = JOINT
     weights: Path | None = None
     overlay: bool = True
@@ -87,18 +84,28 @@ class Wishes(Asked):
         if self.sync is None or self.sync == AUTO:
             return self.sync
         try:
-            return [float(word) for word in self.sync.split(",")]
-        except ValueError as error:
-            raise click.UsageError(f"--sync {self.sync}: give auto, or seconds as 0,0.2,-0.1") from error
+            starts = [float(word) for word in self.sync.split(",")]
+        except ValueError:
+            starts = []
+        count = len(self.clips or self.key_points)
+        if len(starts) != count or not np.isfinite(starts).all():
+            raise click.UsageError(
+                f"--sync {self.sync}: give auto, or seconds for each of {count} clips, as 0,0.2,-0.1"
+            )
+        return starts
 
     def camera_up(self) -> Array | None:
         """Direction (3,) against gravity in camera axes as it was given; None where it is to be seen."""
-        if self.up is None or self.up == AUTO:
+        if self.up is None or self.up == AUTO or self.calibration_up is not None:
             return None
-        angles = _LEVEL if self.up == "level" else parse_upright(self.up)
-        if isinstance(angles, str) or angles is None:
-            raise click.UsageError(f"--up {self.up}: give auto, level or PITCH,ROLL in degrees")
-        return up_from_angles(*angles)
+        try:
+            pitch, roll = _LEVEL if self.up == "level" else (float(word) for word in self.up.split(","))
+        except ValueError:
+            pitch = roll = float("nan")
+        if not (abs(pitch) <= 90.0 and abs(roll) <= 180.0):
+            known = "auto, level, PITCH,ROLL in degrees (at most 90 and 180), or an axis of the calibration"
+            raise click.UsageError(f"--up {self.up}: give {known}")
+        return up_from_angles(pitch, roll)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +139,9 @@ def video_person(wishes: Wishes) -> Video:
     wishes.check()
     if wishes.threads:
         torch.set_num_threads(wishes.threads)
-    picture = wishes.output.with_name(f"{wishes.output.name}_people.png")
+    # "." has no name.
+    output = wishes.output if wishes.output.name not in ("", "..") else wishes.output.resolve()
+    picture = output.parent / f"{output.name}_people.png"
     with Progress() as progress, ResultFolder(wishes.output) as folder:
         sights = read_sights(wishes, picture, progress)
         start = _start(wishes, sights, progress)
@@ -171,10 +180,6 @@ def _triangulated(wishes: Wishes, sights: tuple[Sight, ...], progress: Progress)
     from biopose_sim.video.triangulation.synchrony import align
     from biopose_sim.video.triangulation.triangulated import triangulated_estimate
 
-    if not all(sight.placed for sight in sights):
-        assert wishes.calibration is not None  # several clips need one
-        problem = "does not say where the cameras stand"
-        raise InputError(wishes.calibration, problem, "several clips need their rotations and translations")
     progress(f"triangulating {len(sights)} views")
     aligned = align([sight.view for sight in sights], wishes.starts())
     found = triangulated_estimate(aligned.views, stature=wishes.stature)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,8 @@ _UPS = ("auto", "x", "y", "z", "-x", "-y", "-z")
 _ORTHONORMAL, _EXACT = 1e-2, 1e-9
 _SAME_SHAPE = 0.01  # of the ratio of width and height, which rounding changes
 _PADDING = 16  # pixels to whose multiples codecs and sensors are rounded
+# A lens is judged on this inner share of the picture: what goes there and back must come so near, of its diagonal.
+_LENS_REACH, _LENS_EXACT = 0.6, 0.01
 _TILTED = 30.0  # degrees by which the cameras' own up may depart from the axis taken for up
 
 
@@ -145,7 +148,7 @@ def for_clip(
 def _of_name(cameras: tuple[Camera, ...], name: str, order: int | None) -> tuple[Camera, tuple[str, ...]]:
     lower = name.lower()
     exact = [c for c in cameras if c.name and c.name.lower() == lower]
-    within = [c for c in cameras if c.name and c.name.lower() in lower]
+    within = [c for c in cameras if c.name and _holds(lower, c.name.lower())]
     longest = max((len(c.name) for c in within), default=0)
     for chosen in (exact, [c for c in within if len(c.name) == longest]):
         if len(chosen) == 1:
@@ -157,6 +160,14 @@ def _of_name(cameras: tuple[Camera, ...], name: str, order: int | None) -> tuple
         return camera, (f"{name}: taken for camera '{camera.name}' by the order of the clips.",)
     names = ", ".join(f"'{c.name}'" for c in cameras)
     raise InputError(name, f"is no camera of the calibration, which has {names}", "name clips like their cameras")
+
+
+def _holds(name: str, part: str) -> bool:
+    """Whether the name of a clip holds that of a camera: not "cam1" in "cam10", but "1" in "cam01"."""
+    return (
+        re.search(rf"(?<!\d)0*{re.escape(part)}(?!\d)" if part[0].isdigit() else rf"{re.escape(part)}(?!\d)", name)
+        is not None
+    )
 
 
 def _upright(camera: Camera) -> tuple[Camera, str]:
@@ -215,15 +226,42 @@ def _checked(path: Path, found: FoundCamera) -> Camera:
     if abs(k[0, 1]) > 0.01 * k[0, 0] or np.abs(k[[1, 2, 2], [0, 0, 1]]).max() > 1e-9 or abs(k[2, 2] - 1.0) > 1e-9:
         raise InputError(path, f"the matrix of {where} is no camera's", "it should be fx 0 cx, 0 fy cy, 0 0 1")
     rotation = np.diag([1.0, -1.0, -1.0]) if found.rotation is None else found.rotation
-    off = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
-    if off > _ORTHONORMAL or np.linalg.det(rotation) < 0.0:
-        raise InputError(path, f"the rotation of {where} is none", "it should be orthonormal and right-handed")
-    if off > _EXACT:
+    if _check_rotation(path, rotation, where) > _EXACT:
         left, _, right = np.linalg.svd(rotation)
         rotation = left @ right
     position = np.zeros(3) if found.position is None else found.position
     focal, centre = (float(k[0, 0]), float(k[1, 1])), (float(k[0, 2]) + 0.5, float(k[1, 2]) + 0.5)
-    return Camera(rotation, position, focal, centre, *found.size, found.distortion, found.name)
+    camera = Camera(rotation, position, focal, centre, *found.size, found.distortion, found.name)
+    _check_lens(path, camera)
+    return camera
+
+
+def _check_rotation(path: Path, rotation: Array, where: str) -> float:
+    """How far the matrix is from orthonormal.
+
+    Raises:
+        InputError: too far, or left-handed.
+    """
+    off = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
+    if off > _ORTHONORMAL or np.linalg.det(rotation) < 0.0:
+        raise InputError(path, f"the rotation of {where} is none", "it should be orthonormal and right-handed")
+    return off
+
+
+def _check_lens(path: Path, camera: Camera) -> None:
+    """Complain of a size that is none, and of a lens that shows the inner part of the picture nowhere or twice."""
+    where = f"camera '{camera.name}'" if camera.name else "the camera"
+    if min(camera.width, camera.height) < 0:
+        raise InputError(path, f"the size of {where} is {camera.width} x {camera.height}", "give width and height [px]")
+    reach = _LENS_REACH * np.array([camera.width or 2.0 * camera.centre[0], camera.height or 2.0 * camera.centre[1]])
+    corners = camera.centre + reach * [[-0.5, -0.5], [0.5, -0.5], [-0.5, 0.5], [0.5, 0.5]]
+    with np.errstate(all="ignore"):
+        again = camera.project(camera.to_world(camera.rays(corners)))[:, :2]
+    if not np.abs(again - corners).max() < _LENS_EXACT * np.linalg.norm(reach):
+        lens = ", ".join(f"{k:.3g}" for k in camera.distortion)
+        raise InputError(
+            path, f"the lens of {where} ({lens}) is none", "it should be k1, k2, p1, p2, k3 as OpenCV has them"
+        )
 
 
 def _unplaced(camera: Camera) -> Camera:
@@ -274,6 +312,8 @@ def _own(path: Path, content: Mapping[str, Any]) -> Calibration:
         values = [*camera.rotation.ravel(), *camera.position, *camera.focal, *camera.centre, *camera.distortion]
         if not np.isfinite(values).all() or min(camera.focal) <= 0.0:
             raise InputError(path, f"camera '{camera.name}' holds a number that is none", "write it again")
+        _check_rotation(path, camera.rotation, f"camera '{camera.name}'")
+        _check_lens(path, camera)
     alone = len(cameras) == 1 and not cameras[0].position.any()
     return Calibration(cameras, not alone, (), path)
 

@@ -214,7 +214,7 @@ def _qualisys(path: Path, root: ET.Element) -> tuple[list[FoundCamera], str, tup
     found = [_qualisys_camera(path, camera) for camera in filming or every]
     if not found:
         raise InputError(path, "holds no camera with an <intrinsic> and a <transform>", "export the calibration again")
-    turned = [c.get("serial", "") for c in filming if float(c.get("viewrotation", 0))]
+    turned = [c.get("serial", "") for c in filming if c.get("viewrotation", "0").strip() not in ("", "0", "none")]
     notes = (f"{', '.join(turned)}: turned for viewing in Qualisys; the clips decide.",) if turned else ()
     return found, "qualisys", notes
 

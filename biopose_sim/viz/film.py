@@ -58,7 +58,7 @@ def write_pictures(
         raise InputError(path, f"a film of {width}x{height} pixels", "both must be even")
     with atomic_path(path) as temporary:
         try:
-            with av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as container:
+            with av.open(str(temporary.absolute()), "w", format="mp4", options={"movflags": "faststart"}) as container:
                 stream = _stream(container, rate, width, height, camera)
                 for done, (moment, pixels) in enumerate(chain([first], source), start=1):
                     frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
@@ -75,7 +75,10 @@ def write_pictures(
 def _stream(container: Any, rate: float, width: int, height: int, camera: bool) -> Any:
     import av
 
-    name, drawn, seen = next(row for row in _CODECS if row[0] in av.codecs_available)
+    codec = next((row for row in _CODECS if row[0] in av.codecs_available), None)
+    if codec is None:
+        raise InputError("films", "the package 'av' has no encoder for MP4 (H.264 or MPEG-4)", EXTRA)
+    name, drawn, seen = codec
     options = dict(seen if camera else drawn)
     stream = container.add_stream(name, rate=Fraction(rate).limit_denominator(1001), options=options)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ _PHONE_VIDEO = 28.0
 _LEAST, _MOST, _MOST_PIXELS = 32, 16384, 2**26
 # Intervals between frames that differ by more than this factor from the usual one are a varying frame rate.
 _UNEVEN = 1.5
+_SLOWEST, _FASTEST = 1.0, 10000.0  # Hz, of a motion that can be followed
 
 
 class Reader(Protocol):
@@ -65,6 +67,7 @@ class Clip:
         notes: what was taken for granted or a user should know, a sentence each.
         first: number of the clip's first frame in the file.
         reader: where the pictures come from.
+        whole: how many frames the file has.
     """
 
     path: Path
@@ -75,6 +78,7 @@ class Clip:
     notes: tuple[str, ...]
     first: int
     reader: Reader
+    whole: int
 
     @property
     def name(self) -> str:
@@ -156,8 +160,10 @@ def open_clip(
     path = Path(path)
     if not path.exists():
         raise InputError(path, "no such file")
-    if fps is not None and not 0.1 <= fps <= 10000:
-        raise InputError(path, f"a frame rate of {fps:g} Hz", "give frames a second, between 0.1 and 10000")
+    if fps is not None and not _SLOWEST <= fps <= _FASTEST:
+        raise InputError(path, f"a frame rate of {fps:g} Hz", f"give frames a second, {_SLOWEST:g} to {_FASTEST:g}")
+    if any(moment is not None and not math.isfinite(moment) for moment in (start, stop)):
+        raise InputError(path, f"a part from {start} to {stop} s", "give seconds from the beginning of the clip")
     reader: Reader
     if path.is_dir():
         from .pictures import PictureFolder
@@ -165,6 +171,8 @@ def open_clip(
         if fps is None:
             raise InputError(path, "pictures do not say their frame rate", "give it: --fps 30")
         reader, recording = PictureFolder.open(path, fps)
+    elif not path.is_file():
+        raise InputError(path, "is no file", "give a video, or a folder of pictures")
     else:
         from .video_file import VideoFile
 
@@ -176,7 +184,7 @@ def open_clip(
     focal, focal_notes = _focal(recording)
     first, last = _part(path, time, start, stop)
     notes = (*recording.notes, *clock_notes, *focal_notes)
-    return Clip(path, time[first:last], recording.size, recording.rotation, focal, notes, first, reader)
+    return Clip(path, time[first:last], recording.size, recording.rotation, focal, notes, first, reader, len(time))
 
 
 def default_focal(size: tuple[int, int]) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from .clip import Picture, Recording
-from .pictures import smaller
+from .pictures import SUFFIXES, smaller
 
 EXTRA = 'pip install "biopose-sim[video]"'
 # Only these: FFmpeg would draw a text file as a film, and follow play lists to other files.
@@ -275,10 +275,13 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     except ImportError:
         raise InputError(path, "videos need the package 'av'", EXTRA) from None
     try:
-        container = av.open(str(path), options={"format_whitelist": _FORMATS}, metadata_errors="ignore")
+        # FFmpeg takes what stands before a colon for a protocol, unless the path is whole.
+        container = av.open(str(path.absolute()), options={"format_whitelist": _FORMATS}, metadata_errors="ignore")
     except (av.FFmpegError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(path, f"is no video, or is cut off ({reason})", f"give a video ({_KNOWN})") from error
+        picture = "is a single picture" if path.suffix.lower() in SUFFIXES else None
+        remedy = f"give a video ({_KNOWN})" + (", or a folder of pictures" if picture else "")
+        raise InputError(path, picture or f"is no video, or is cut off ({reason})", remedy) from error
     with container:
         streams = [s for s in container.streams.video if not s.disposition & type(s.disposition).attached_pic]
         if not streams:

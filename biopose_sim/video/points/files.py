@@ -11,13 +11,15 @@ import numpy as np
 
 from ...errors import InputError
 from ...io.text import read_bytes
+from .array_files import read_arrays
 from .keypoints import Array, Detections, find_layout
 from .mediapipe_files import mediapipe_csv, mediapipe_json
-from .rows import KNOWN, Rows, load_json, whole_number
+from .pixels import in_pixels
+from .rows import KNOWN, MOST_FRAMES, Rows, load_json, whole_number
 
 _USUAL_FPS = 30.0
-_HIGHEST_FPS = 2000.0
-_MOST_FRAMES = 10_000_000  # more are frame numbers gone wrong
+_LOWEST_FPS, _HIGHEST_FPS = 1.0, 2000.0
+_ABOVE_ONE = 1.5  # confidence; OpenPose's may be a little more than 1
 
 
 def read_detections(
@@ -45,12 +47,12 @@ def read_detections(
     rows = _read(path)
     if not rows.frames:
         raise InputError(path, "holds no person", "give key points of a clip in which somebody is seen")
-    if rows.count > _MOST_FRAMES:
+    if rows.count > MOST_FRAMES:
         raise InputError(path, f"frame number {rows.count - 1} is too high", "number the frames of the clip from 0")
     known = find_layout(path, len(rows.values[0]), layout or rows.layout)
     values = _stacked(path, rows.values)
-    rows.size = size or rows.size
-    points, confidence = _pixels(path, values, rows), np.clip(np.nan_to_num(values[..., 2]), 0.0, 1.0)
+    confidence = _confidence(values, rows.notes)
+    points = in_pixels(path, np.concatenate([values[..., :2], confidence[..., None]], axis=-1), rows, size)
     # OpenPose and others write x = y = 0 for a point that they did not find.
     lost = (confidence <= 0.0) | ~np.isfinite(points).all(-1) | (points == 0.0).all(-1)
     points[lost], confidence[lost] = np.nan, 0.0
@@ -72,6 +74,7 @@ def read_detections(
         rate,
         str(path),
         tuple(rows.notes),
+        rows.first,
     )
 
 
@@ -82,7 +85,7 @@ def _read(path: Path) -> Rows:
     if suffix == ".json":
         return _json_file(path)
     if suffix == ".npz":
-        return _npz(path)
+        return read_arrays(path)
     if suffix == ".csv":
         return mediapipe_csv(path)
     read_bytes(path)
@@ -96,28 +99,20 @@ def _stacked(path: Path, values: Sequence[Any]) -> Array:
     return np.array(values, dtype=np.float64)
 
 
-def _pixels(path: Path, values: Array, rows: Rows) -> Array:
-    points = values[..., :2].copy()
-    if not rows.normalised:
-        return points
-    found = points[np.isfinite(points).all(-1)]
-    if found.size and np.abs(found).max() > 5.0:
-        rows.notes.append("Coordinates were taken for pixels (they go beyond the range of shares of the picture).")
-        return points
-    if found.size and np.mean(found < 0.0) > 0.25:
-        remedy = "give the landmarks of the picture (pose_landmarks)"
-        raise InputError(path, "holds MediaPipe's world landmarks (metres about the hips)", remedy)
-    if rows.size is None:
-        raise InputError(path, "holds shares of the picture, whose size is unknown", "give size=(width, height) in px")
-    return points * np.array(rows.size, dtype=float)
+def _confidence(values: Array, notes: list[str]) -> Array:
+    """Confidences (N, K) from 0 to 1."""
+    given = np.nan_to_num(values[..., 2], posinf=1.0, neginf=0.0)
+    if float(given.max(initial=0.0)) > _ABOVE_ONE:
+        notes.append(f"Confidences go up to {given.max():.3g}: those above 1 were taken for 1.")
+    return np.clip(given, 0.0, 1.0)
 
 
 def _rate(path: Path, fps: float | None, notes: list[str]) -> float:
     if fps is None:
         notes.append(f"No frame rate in the file: {_USUAL_FPS:g} frames per second are assumed.")
         return _USUAL_FPS
-    if not np.isfinite(fps) or not 0.0 < fps <= _HIGHEST_FPS:
-        raise InputError(path, f"frame rate is {fps:g} Hz", f"give one above 0 and at most {_HIGHEST_FPS:g} Hz")
+    if not _LOWEST_FPS <= fps <= _HIGHEST_FPS:
+        raise InputError(path, f"frame rate is {fps:g} Hz", f"give one from {_LOWEST_FPS:g} to {_HIGHEST_FPS:g} Hz")
     return float(fps)
 
 
@@ -151,7 +146,7 @@ def _openpose_folder(folder: Path) -> Rows:
     double = next((n for n in numbers if numbers.count(n) > 1), None) if len(set(numbers)) < len(numbers) else None
     if double is not None:
         raise InputError(folder, f"has two files of frame {double}", "keep the files of one clip in a folder")
-    rows = Rows(count=max(numbers) - min(numbers) + 1)
+    rows = Rows(count=max(numbers) - min(numbers) + 1, first=min(numbers))
     if rows.count > len(files):
         rows.notes.append(f"{rows.count - len(files)} frame numbers have no file: nobody is seen in them.")
     for path, number in zip(files, numbers, strict=True):
@@ -199,9 +194,10 @@ def _coco(path: Path, annotations: list[Any], content: dict[str, Any]) -> Rows:
         key = one.get("track_id", one.get("idx"))
         key = key[0] if isinstance(key, list) and key else key
         track = None if key is None or isinstance(key, list) else whole_number(path, key, "the number of a person")
-        if one["image_id"] not in order:
-            raise InputError(path, f"key points of an image {one['image_id']!r} not listed in it", "list all images")
-        rows.add(order[one["image_id"]], values, track)
+        image = one["image_id"]
+        if not isinstance(image, (int, str)) or image not in order:
+            raise InputError(path, f"key points of an image {str(image)[:60]!r} not listed in it", "list all images")
+        rows.add(order[image], values, track)
     return rows
 
 
@@ -212,57 +208,14 @@ def _image_frames(path: Path, images: list[dict[str, Any]], ids: list[Any], rows
         if isinstance(images[0].get("width"), int) and isinstance(images[0].get("height"), int):
             rows.size = (images[0]["width"], images[0]["height"])
         rows.count = len(ordered)
-        return {image.get("id"): frame for frame, image in enumerate(ordered)}
+        return {i["id"]: frame for frame, i in enumerate(ordered) if isinstance(i.get("id"), (int, str))}
     numbers = {i: _last_number(path, str(i)) for i in ids if isinstance(i, (int, str))}
     if len(numbers) < len({str(i) for i in ids}):
         raise InputError(path, "an 'image_id' is neither a number nor a name", "give the number or name of the frame")
-    first = min(numbers.values(), default=0)
-    return {i: number - first for i, number in numbers.items()}
+    rows.first = min(numbers.values(), default=0)
+    return {i: number - rows.first for i, number in numbers.items()}
 
 
 def _number_or(value: Any, other: int) -> int:
     found = re.findall(r"\d+", Path(str(value)).stem)
     return int(found[-1]) if found else other
-
-
-def _npz(path: Path) -> Rows:
-    read_bytes(path)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            content = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, NotImplementedError) as error:
-        raise InputError(path, f"cannot be read as .npz ({error})", "save it again with numpy.savez") from None
-    name = next((n for n in ("keypoints", "landmarks", "pose_landmarks") if n in content), None)
-    if name is None or content[name].ndim not in (3, 4) or content[name].dtype.kind not in "fiu":
-        have = ", ".join(f"{n} {a.shape}" for n, a in content.items())
-        raise InputError(path, f"holds no key points ({have})", "give 'keypoints' of shape (T, K, 3) or (T, P, K, 3)")
-    array = content[name].astype(np.float64)
-    if array.shape[-1] not in (2, 3, 4, 5):
-        raise InputError(path, f"'{name}' has shape {array.shape}", "the last axis is x, y, confidence")
-    rows = Rows(count=len(array), fps=float(content["fps"]) if "fps" in content else None)
-    rows.layout = str(content["layout"]) if "layout" in content else None
-    rows.normalised = array.shape[-2] == 33
-    if "size" in content:
-        rows.size = (int(content["size"].flat[0]), int(content["size"].flat[1]))
-    # x, y; x, y, confidence; MediaPipe's x, y, z, visibility(, presence)
-    columns = array.shape[-1]
-    last = np.ones(array.shape[:-1]) if columns == 2 else array[..., min(columns - 1, 3)]
-    return _array_rows(path, rows, np.concatenate([array[..., :2], last[..., None]], axis=-1), content)
-
-
-def _array_rows(path: Path, rows: Rows, values: Array, content: dict[str, Any]) -> Rows:
-    numbers = content.get("image_id")
-    if numbers is not None and values.ndim == 3:
-        tracks, rows.count = content.get("track_id"), 0
-        if len(numbers) != len(values) or (tracks is not None and len(tracks) != len(values)):
-            raise InputError(path, "'image_id' or 'track_id' has another length than 'keypoints'", "one for each row")
-        frames = [whole_number(path, n, "image_id") for n in numbers]
-        for i, frame in enumerate(frames):
-            track = None if tracks is None else whole_number(path, tracks[i], "track_id")
-            rows.add(frame - min(frames), values[i], track)
-        return rows
-    for frame, people in enumerate(values if values.ndim == 4 else values[:, None]):
-        for person in people:
-            if np.isfinite(person[:, :2]).all(-1).any():
-                rows.add(frame, person)
-    return rows

@@ -77,7 +77,8 @@ def follow(
 
     Args:
         detections: everyone who was found.
-        person: key of `people`, or ``"largest"``; may be left out if nobody else is seen for long.
+        person: key of `people`, ``"largest"``, ``"left"``, ``"right"``, or a point ``"x,y"`` [px] where they usually are;
+            may be left out if nobody else is seen for long.
         threshold: points of less confidence are left out.
         repair: exchange left and right where the detector did (`repair_swaps`).
         fill: gaps of at most this long are filled in [s]; 0 fills none.
@@ -99,22 +100,44 @@ def follow(
     return Followed(key_points, repairs, found - certain, int(key_points.seen.sum()) - certain, chosen)
 
 
+def rivals(found: Sequence[Person]) -> list[Person]:
+    """Return those of the people who are seen for long: more than one, and somebody should say who is meant."""
+    return [p for p in found if _weight(p) >= _PASSER_BY * _weight(found[0])]
+
+
 def _choose(detections: Detections, found: Sequence[Person], person: str | int | None) -> Person:
     if not found:
         raise InputError(detections.source, "holds no person", "give key points of a clip in which somebody is seen")
     listing = "; ".join(map(str, found[:8]))
     if person is None:
-        rivals = [p for p in found if _weight(p) >= _PASSER_BY * _weight(found[0])]
-        if len(rivals) > 1:
-            remedy = f"choose one with --person (or --person largest): {listing}"
-            raise InputError(detections.source, f"{len(rivals)} people are seen for long", remedy)
+        if len(several := rivals(found)) > 1:
+            remedy = f"choose one with --person (or --person largest, left, right): {listing}"
+            raise InputError(detections.source, f"{len(several)} people are seen for long", remedy)
         return found[0]
-    if str(person) == "largest":
+    word = str(person).strip().lower()
+    chosen = next((one for one in found if one.key == word), None) or _by_place(rivals(found), word)
+    if chosen is None:
+        raise InputError(detections.source, f"holds no person '{person}'", f"there are: {listing}")
+    return chosen
+
+
+def _by_place(found: Sequence[Person], word: str) -> Person | None:
+    """Who is meant by ``largest``, ``left``, ``right`` or ``x,y``; None if it is none of these, or nobody is near."""
+    if word == "largest":
         return max(found, key=_weight)
-    for one in found:
-        if one.key == str(person):
-            return one
-    raise InputError(detections.source, f"holds no person '{person}'", f"there are: {listing}")
+    if word in ("left", "right"):
+        return sorted(found, key=lambda p: p.box[0] + 0.5 * p.box[2])[0 if word == "left" else -1]
+    try:
+        x, y = (float(part) for part in word.split(","))
+    except ValueError:
+        return None
+
+    def distance(p: Person) -> float:
+        """From the middle of the box, in its sides."""
+        return max(abs(x - p.box[0] - 0.5 * p.box[2]) / p.box[2], abs(y - p.box[1] - 0.5 * p.box[3]) / p.box[3])
+
+    nearest = min(found, key=distance)
+    return nearest if distance(nearest) <= 1.0 else None
 
 
 def _weight(person: Person) -> float:
@@ -143,7 +166,7 @@ def _one_a_frame(detections: Detections, rows: NDArray[np.intp]) -> NDArray[np.i
 def _person(key: str, rows: NDArray[np.intp], detections: Detections) -> Person:
     points = detections.points[rows]
     low, high = np.nanmin(points, axis=1), np.nanmax(points, axis=1)
-    x, y, width, height = np.median(np.concatenate([low, high - low], axis=1), axis=0)
+    x, y, width, height = np.median(np.concatenate([low, np.maximum(high - low, 1.0)], axis=1), axis=0)
     frames = detections.frame[rows]
     return Person(key, rows, int(frames[0]), int(frames[-1]), (float(x), float(y), float(width), float(height)))
 

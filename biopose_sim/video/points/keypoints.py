@@ -197,6 +197,7 @@ class Detections:
         points: (N, K, 2) [px]; NaN where not found.
         confidence: (N, K).
         track: (N,) number of the person, if the file follows people itself; else None.
+        first: number of frame 0 in the file, where that numbers its frames; None where it lists all, one after another.
     """
 
     name: str
@@ -210,6 +211,7 @@ class Detections:
     fps: float = 30.0
     source: str = ""
     assumptions: tuple[str, ...] = field(default=())
+    first: int | None = None
 
     def rows(self, rows: NDArray[np.intp]) -> KeyPoints:
         """Return the rows, at most one a frame, as the key points of one person (NaN in the other frames)."""

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...io.text import read_text_bytes
 from .keypoints import LAYOUTS, Array
-from .rows import KNOWN, Rows, whole_number
+from .rows import KNOWN, MOST_FRAMES, Rows, whole_number
 
 _LAYOUT = LAYOUTS["mediapipe33"]
 _COUNT = len(_LAYOUT.points)
+_FRAME = ("frame", "frame_id", "frame_number", "frame_index", "frame_idx")
 
 
 def mediapipe_json(path: Path, frames: list[Any], content: dict[str, Any]) -> Rows:
@@ -69,6 +70,8 @@ def mediapipe_csv(path: Path) -> Rows:
     lines = [
         [cell.strip().strip('"').lower() for cell in line.split(",")] for line in text.splitlines() if line.strip()
     ]
+    if not lines:
+        raise InputError(path, "is empty", "export it again")
     header = lines[0]
     if any(re.search("[a-z]", cell) and cell != "nan" for cell in header):
         lines = lines[1:]
@@ -100,21 +103,38 @@ def _a_line_each_frame(path: Path, table: Array, header: list[str]) -> Rows:
         problem = f"has {len(header)} columns, not 33 landmarks of x, y, z, visibility"
         raise InputError(path, problem, f"MediaPipe's CSV is expected; known: {KNOWN}")
     rows = Rows(count=len(table), layout=_LAYOUT.name, normalised=True)
+    numbers = _numbers_of(path, table[:, :lead], header[:lead])
+    if numbers is not None:
+        rows.first, rows.count = int(numbers.min()), 0
+        numbers = numbers - numbers.min()
     depth = any(re.search(r"(^z)|([_.]z$)", cell) for cell in header)
     for frame, line in enumerate(table):
         values = line[lead:].reshape(_COUNT, each)
         column = 3 if each > 3 else 2 if each == 3 and not depth else None
         visible = np.ones(_COUNT) if column is None else values[:, column]
         if np.isfinite(values[:, :2]).all(-1).any():
-            rows.add(frame, np.column_stack([values[:, :2], visible]))
+            rows.add(frame if numbers is None else int(numbers[frame]), np.column_stack([values[:, :2], visible]))
+    if numbers is not None:
+        rows.count = int(numbers.max()) + 1
     return rows
+
+
+def _numbers_of(path: Path, lead: Array, header: list[str]) -> NDArray[np.int_] | None:
+    """Numbers of the frames (T,), where a column before the landmarks says that it holds them."""
+    column = next((k for k, cell in enumerate(header) if cell in _FRAME), None)
+    if column is None:
+        return None
+    numbers = lead[:, column]
+    if not ((numbers >= 0) & (numbers < MOST_FRAMES)).all() or (np.diff(numbers) < 1.0).any():
+        raise InputError(path, f"its column '{header[column]}' does not number the frames", "give rising whole numbers")
+    return numbers.astype(int)
 
 
 def _a_line_each_landmark(path: Path, table: Array, header: list[str], landmark: NDArray[np.intp]) -> Rows:
     numbers = table[:, header.index("frame")]
-    if landmark.min() < 0 or landmark.max() >= _COUNT or not np.isfinite(numbers).all() or numbers.min() < 0:
+    if landmark.min() < 0 or landmark.max() >= _COUNT or not ((numbers >= 0) & (numbers < MOST_FRAMES)).all():
         raise InputError(path, "a line names no frame or no landmark of MediaPipe", "landmarks are 0 to 32 or names")
-    rows = Rows(layout=_LAYOUT.name, normalised=True)
+    rows = Rows(layout=_LAYOUT.name, normalised=True, first=int(numbers.min()))
     place = [header.index("x"), header.index("y")]
     frames = numbers.astype(int)
     first = int(frames.min())

@@ -13,6 +13,7 @@ from ...errors import InputError
 from ...io.text import read_text_bytes
 
 KNOWN = "OpenPose (folder of JSON), COCO or AlphaPose results (JSON), MediaPipe (CSV, JSON), arrays (.npz)"
+MOST_FRAMES = 10_000_000  # more are frame numbers gone wrong
 
 
 @dataclass
@@ -26,7 +27,9 @@ class Rows:
     size: tuple[int, int] | None = None
     fps: float | None = None
     layout: str | None = None
-    normalised: bool = False
+    normalised: bool = False  # shares of the picture are expected
+    shares: bool = False  # and found
+    first: int | None = None  # number in the file of frame 0, where frames are numbered
     notes: list[str] = field(default_factory=list)
 
     def add(self, frame: int, values: Any, track: int | None = None) -> None:

@@ -144,11 +144,16 @@ def _vertical_speed(key_points: KeyPoints) -> Array:
     """Mean vertical speed of the key points (T,) in sizes of the person per second, 0 where unknown."""
     y = key_points.points[..., 1]
     speed = np.gradient(y, key_points.time, axis=0)
-    height = np.nanmedian(np.nanmax(np.where(np.isfinite(y), y, -np.inf), axis=1) - np.nanmin(
-        np.where(np.isfinite(y), y, np.inf), axis=1))  # fmt: skip
     seen = np.isfinite(speed)
     mean = np.where(seen, speed, 0.0).sum(1) / np.maximum(seen.sum(1), 1)
-    return mean / max(float(height), 1.0) if np.isfinite(height) else np.zeros(len(y))
+    return mean / _height(key_points)
+
+
+def _height(key_points: KeyPoints) -> float:
+    """Usual height of the person in the picture [px], of the frames in which two points or more are seen."""
+    y = key_points.points[..., 1]
+    y = y[np.isfinite(y).sum(1) >= 2]
+    return max(float(np.median(np.nanmax(y, axis=1) - np.nanmin(y, axis=1))), 1.0) if len(y) else 1.0
 
 
 def _lag(first: Array, second: Array, rate: float) -> float:
@@ -209,12 +214,11 @@ def _misfit(views: tuple[View, ...], offsets: Array) -> float:
         return float("nan")
     clock = clock[:: -(-len(clock) // _MOST_FRAMES)]
     seen = [resampled(v.key_points, clock, float(o)) for v, o in zip(views, offsets, strict=True)]
-    heights = [np.nanmedian(np.ptp(np.where(np.isfinite(k.points), k.points, 0.0)[..., 1], axis=1)) for k in seen]
     sights = Sights.of(
         tuple(v.camera for v in views),
         np.stack([k.points.reshape(-1, 2) for k in seen]),
         np.stack([k.confidence.ravel() for k in seen]),
-        0.01 * np.maximum(heights, 1.0),
+        0.01 * np.array([_height(k) for k in seen]),
     )
     loss = sights.loss(sights.meeting(sights.weights))
     known = np.isfinite(loss)
