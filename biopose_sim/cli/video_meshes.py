@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from biopose_sim.cli.bodies import Reading, parse_upright, read_person
 from biopose_sim.cli.console import Progress
 from biopose_sim.cli.video_sources import Sight
@@ -11,6 +13,8 @@ from biopose_sim.errors import InputError
 from biopose_sim.video.types import Estimate
 
 if TYPE_CHECKING:
+    from biopose_sim.bodies.types import BodySequence
+    from biopose_sim.bodies.upright import Upright
     from biopose_sim.cli.videoing import Wishes
 
 
@@ -24,8 +28,8 @@ def estimate_from_file(wishes: Wishes, sight: Sight, progress: Progress) -> Esti
 
     assert wishes.hmr is not None  # asked before
     progress(f"reading {wishes.hmr.name}")
-    upright = parse_upright(None if wishes.up == "auto" else wishes.up)
-    reading = Reading(fps=wishes.fps or sight.view.key_points.fps, track=wishes.track, frame="camera", upright=upright)
+    fps = wishes.fps or sight.view.key_points.fps
+    reading = Reading(fps=fps, track=wishes.track, frame="camera", upright=_upright(wishes, sight))
     try:
         recorded = read_person([wishes.hmr], reading, wishes.body_models)
     except InputError as error:
@@ -42,7 +46,6 @@ def estimate_from_network(wishes: Wishes, sight: Sight, progress: Progress) -> E
     Raises:
         InputError: the weights cannot be used, or there is no clip to look at.
     """
-    from biopose_sim.bodies.upright import Upright, turn_upright
     from biopose_sim.video.mqhmr.files import open_network
     from biopose_sim.video.mqhmr.predict import PredictConfig, predict_clip
     from biopose_sim.video.refine.from_meshes import hmr_estimate
@@ -60,11 +63,30 @@ def estimate_from_network(wishes: Wishes, sight: Sight, progress: Progress) -> E
 
     config = PredictConfig(refine=refine, device=device())
     found = predict_clip(network, sight.clip.frames(), sight.view, config, progress=tell)
-    # How a standing body shows the vertical is known of the SMPL family's joints alone.
-    usual: Upright = "level" if found.sequence.body == "anny" else "body"
-    sequence = turn_upright(found.sequence, parse_upright(None if wishes.up == "auto" else wishes.up) or usual)
+    sequence = _turned(found.sequence, _upright(wishes, sight))
     progress("NeurIK sees the meshes")
     return hmr_estimate(sequence, sight.view, stature=wishes.stature, model_folder=wishes.body_models)
+
+
+def _upright(wishes: Wishes, sight: Sight) -> Upright | None:
+    """How the vertical lies before the camera, as calibration or user say; None where neither does."""
+    if sight.placed:
+        x, y, z = sight.view.camera.rotation @ (0.0, 1.0, 0.0)
+        return float(np.degrees(np.arcsin(-z))), float(np.degrees(np.arctan2(-x, -y)))
+    return parse_upright(None if wishes.up == "auto" else wishes.up)
+
+
+def _turned(sequence: BodySequence, way: Upright | None) -> BodySequence:
+    """A network's motion with the vertical found; before a level camera where the person never stands."""
+    from biopose_sim.bodies.upright import turn_upright
+
+    if way is not None:
+        return turn_upright(sequence, way)
+    # How a standing body shows the vertical is known of the SMPL family's joints alone.
+    try:
+        return turn_upright(sequence, "level" if sequence.body == "anny" else "body")
+    except InputError:
+        return turn_upright(sequence, "level")
 
 
 def device() -> str:

@@ -11,8 +11,10 @@ import pytest
 pytest.importorskip("av", reason="PyAV is not installed (extra [video])")
 from filmed_walk import RATE, SIZE, filmed, write_clip, write_points
 
+from biopose_sim.errors import InputError
 from biopose_sim.io import read_mot, read_trc
 from biopose_sim.io.calibration import read_calibration, write_cameras
+from biopose_sim.io.camera import Camera
 from biopose_sim.kinematics.model import OsimModel
 
 
@@ -152,6 +154,31 @@ def test_meshes_of_a_tool_are_placed_and_refined(meshes, tmp_path, biopose):
     refused = biopose(*words, "--hmr", meshes / "world.npz")
     assert refused.code == 2
     assert "give meshes in the axes of the clip's camera" in refused.error_lines[0]
+
+
+def test_the_vertical_of_meshes_is_the_calibrations():
+    """Its axis up is named as `z`, which is no way in which meshes are turned upright."""
+    from types import SimpleNamespace
+
+    from biopose_sim.bodies.upright import up_from_angles
+    from biopose_sim.cli.video_meshes import _upright
+
+    camera = Camera.look_at([3.0, 2.5, 1.0], [0.0, 1.0, 0.0], 320, 240)
+    sight = SimpleNamespace(placed=True, view=SimpleNamespace(camera=camera))
+    angles = _upright(SimpleNamespace(up="z"), sight)
+    np.testing.assert_allclose(up_from_angles(*angles), camera.rotation @ [0.0, 1.0, 0.0], atol=1e-9)
+
+
+def test_who_never_stands_is_before_a_level_camera():
+    from biopose_sim.bodies.types import BodySequence
+    from biopose_sim.cli.video_meshes import _turned
+
+    pose = np.tile(np.eye(3), (20, 24, 1, 1))
+    pose[:, 1:3] = [[1, 0, 0], [0, 0, 1], [0, -1, 0]]  # thighs level, as on a chair
+    sitting = BodySequence("clip", "smpl", np.arange(20) / 30, pose, np.ones((20, 3)), np.zeros(10))
+    assert "held level" in _turned(sitting, None).assumptions[-1]
+    with pytest.raises(InputError, match="never stands"):
+        _turned(sitting, "body")
 
 
 def broken(folder):

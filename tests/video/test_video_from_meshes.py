@@ -68,5 +68,9 @@ def test_stature_sets_the_scale_and_other_clips_are_refused(filmed):
     later = replace(view.key_points, time=view.key_points.time + 100.0)
     with pytest.raises(InputError, match="same clip"):
         hmr_estimate(sequence, View(view.camera, later))
+    half = replace(view.key_points, time=view.key_points.time * 2, fps=RATE / 2)
+    said = hmr_estimate(sequence, View(view.camera, half)).notes
+    assert "The meshes go from 0.00 to 0.37 s, the key points from 0.00 to 0.73 s" in " ".join(said)
+    assert "The meshes go" not in " ".join(tall.notes)
     with pytest.raises(InputError, match="stature"):
         hmr_estimate(sequence, view, stature=175.0)

@@ -167,6 +167,10 @@ def test_whatever_the_user_names_is_opened(network, tmp_path):
     folder = save_mqhmr(tmp_path / "net", network)
     for path in (folder, folder / "weights.safetensors"):
         assert isinstance(open_network(path), MqHmr)
+    lone = tmp_path / "best.safetensors"
+    lone.write_bytes((folder / "weights.safetensors").read_bytes())
+    with pytest.raises(InputError, match=r"is a MQ-HMR without its card\.json"):
+        open_network(lone)
     encoder = tmp_path / "vitpose.safetensors"
     save_file(make_encoder(PRESETS["CI"]).state_dict(), encoder)
     with pytest.raises(InputError, match=r"holds no head of HMR2\.0.*encoder alone"):

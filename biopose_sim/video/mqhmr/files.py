@@ -21,6 +21,8 @@ from .network import MqHmr, MqHmrConfig, build, parameter_counts
 
 FORMAT = 1
 KIND = "MQ-HMR"
+# What no other network has.
+_OWN = "decoder.positions"
 
 
 def save_mqhmr(
@@ -100,6 +102,8 @@ def open_network(path: str | Path, smpl: str | Path | None = None) -> MqHmr | Hm
     if place.name == WEIGHTS and (place.parent / CARD).is_file():
         place = place.parent
     if place.is_file():
+        if _OWN in read_checkpoint(place).tensors:
+            raise InputError(place, f"is a MQ-HMR without its {CARD}", "give the folder that training wrote them to")
         return Hmr2.from_checkpoint(place, smpl)[0]
     return load_mqhmr(place, smpl=smpl)
 

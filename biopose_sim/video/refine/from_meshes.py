@@ -70,7 +70,7 @@ def hmr_estimate(
         problem = "no frame shows the person in the meshes and in the key points"
         remedy = "are both of the same clip, at the same frame rate?"
         raise InputError(sequence.source or sequence.name, problem, remedy)
-    model, notes = found.model, list(sequence.assumptions)
+    model, notes = found.model, [*sequence.assumptions, *_other_span(trial.time, common)]
     if stature is not None:
         from ..triangulation.triangulated import model_stature
 
@@ -90,6 +90,15 @@ def hmr_estimate(
         source="hmr",
         notes=tuple(notes),
     )
+
+
+def _other_span(time: Array, common: KeyPoints) -> list[str]:
+    """What is to be said of meshes that do not begin and end with the key points."""
+    spans = np.array([[time[0], time[-1]], [common.time[0], common.time[-1]]])
+    if (np.abs(spans[0] - spans[1]) <= _APART / common.fps).all():
+        return []
+    meshes, points = (f"{first:.2f} to {last:.2f} s" for first, last in spans)
+    return [f"The meshes go from {meshes}, the key points from {points}: are both of the same clip and frame rate?"]
 
 
 def _at_times(
