@@ -35,6 +35,8 @@ from .truth import Truth
 
 CHECKPOINT, LOG, CONFIG, WEIGHTS = "checkpoint.pt", "log.jsonl", "config.json", "weights"
 _ANEW = "give another output folder, or delete this one to begin anew"
+# Part of the cosine that dense steps go through: an encoder that is to learn on need not come to rest.
+_DENSE_WAVE = 0.7
 Tell = Callable[[str], None]
 
 
@@ -270,12 +272,15 @@ class HmrTrainer:
         return ", ".join([*parts, f"{each * (self.config.steps - self.step) / 60:.0f} min left"])
 
     def _rate(self) -> float:
+        """Of the step to come: it rises anew once the decoder joins, whose weights are as random as at the start."""
         config = self.config
+        dense = self.step < config.dense_steps
+        first, steps = (0, config.dense_steps / _DENSE_WAVE) if dense else (config.dense_steps, config.steps)
         falling = config.rate
         if config.fall == "cosine":
-            wave = 0.5 * (1.0 + math.cos(math.pi * min(self.step / config.steps, 1.0)))
+            wave = 0.5 * (1.0 + math.cos(math.pi * min((self.step - first) / max(steps - first, 1), 1.0)))
             falling = config.last_rate + (config.rate - config.last_rate) * wave
-        return falling * min(1.0, (self.step + 1) / max(config.warm_up, 1))
+        return falling * min(1.0, (self.step - first + 1) / max(config.warm_up, 1))
 
 
 def _optimiser(network: nn.Module, config: HmrTraining, device: torch.device) -> torch.optim.Optimizer:
