@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from biopose_sim.errors import InputError, near_matches
@@ -77,22 +77,14 @@ class TrainConfig:
         Raises:
             InputError: an unknown optimiser, fall or precision, a number out of its range.
         """
-        for name, valid in (("optimiser", OPTIMISERS), ("fall", FALLS), ("precision", PRECISIONS)):
-            value = getattr(self, name)
-            if value not in valid:
-                raise InputError(name, f"{value!r}{near_matches(value, valid)}", f"give {' or '.join(valid)}")
-        for name in ("batch", "log_steps", "validation_steps", "validation_windows"):
-            if getattr(self, name) < 1:
-                raise InputError(name, f"is {getattr(self, name)}", "one at least is needed")
-        for name in ("epochs", "rate", "last_rate"):
-            if not 0.0 < getattr(self, name) < float("inf"):
-                raise InputError(name, f"is {getattr(self, name)}", "give a positive number")
-        for name in ("average", "beta2"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise InputError(name, f"is {getattr(self, name)}", "give a number from 0 to below 1")
-        for name in ("seed", "warm_up", "weight_decay", "clip"):
-            if not getattr(self, name) >= 0:
-                raise InputError(name, f"is {getattr(self, name)}", "give 0 or more")
+        check_values(
+            self,
+            words={"optimiser": OPTIMISERS, "fall": FALLS, "precision": PRECISIONS},
+            counts=("batch", "log_steps", "validation_steps", "validation_windows"),
+            positive=("epochs", "rate", "last_rate"),
+            shares=("average", "beta2"),
+            amounts=("seed", "warm_up", "weight_decay", "clip"),
+        )
         if self.steps is not None and self.steps < 1:
             raise InputError("steps", f"is {self.steps}", "one at least is needed")
 
@@ -144,6 +136,43 @@ def read(kind: type[T], table: Mapping[str, Any], source: str | Path, inside: st
         else:
             values[key] = _typed(kinds[key], value, source, name)
     return kind(**values)
+
+
+def check_values(
+    config: object,
+    *,
+    words: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    counts: Sequence[str] = (),
+    positive: Sequence[str] = (),
+    shares: Sequence[str] = (),
+    amounts: Sequence[str] = (),
+) -> None:
+    """Refuse values of a training's configuration that make no sense.
+
+    Args:
+        config: whose attributes are looked at.
+        words: valid ones of texts, by name.
+        counts: names of whole numbers from one on.
+        positive: names of finite numbers above zero.
+        shares: names of numbers from 0 to below 1.
+        amounts: names of numbers from zero on.
+
+    Raises:
+        InputError: an unknown word, or a number out of its range.
+    """
+    for name, valid in words.items():
+        if (word := getattr(config, name)) not in valid:
+            raise InputError(name, f"{word!r}{near_matches(word, valid)}", f"give {' or '.join(valid)}")
+    rules: tuple[tuple[Sequence[str], Callable[[float], bool], str], ...] = (
+        (counts, lambda value: value >= 1, "one at least is needed"),
+        (positive, lambda value: 0.0 < value < float("inf"), "give a positive number"),
+        (shares, lambda value: 0.0 <= value < 1.0, "give a number from 0 to below 1"),
+        (amounts, lambda value: value >= 0, "give 0 or more"),
+    )
+    for names, right, remedy in rules:
+        for name in names:
+            if not right(value := getattr(config, name)):
+                raise InputError(name, f"is {value}", remedy)
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any], inside: str = "") -> list[str]:

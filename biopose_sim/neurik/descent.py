@@ -14,6 +14,23 @@ from biopose_sim.errors import InputError
 from biopose_sim.neurik.scalars import ScalarLog
 
 
+def make_optimiser(
+    network: nn.Module, kind: str, *, rate: float, weight_decay: float, beta2: float, fused: bool
+) -> torch.optim.Optimizer:
+    """Return the optimiser of a network's parameters.
+
+    Args:
+        network: that is trained.
+        kind: ``"adam"``, its weight decay part of the gradient, or ``"adamw"``, decoupled.
+        rate: of learning, at first.
+        weight_decay: see ``kind``.
+        beta2: share of the mean square that stays in each step.
+        fused: whether all parameters are changed at once.
+    """
+    make = torch.optim.Adam if kind == "adam" else torch.optim.AdamW
+    return make(network.parameters(), lr=rate, weight_decay=weight_decay, betas=(0.9, beta2), fused=fused)
+
+
 def descend(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip: float) -> Tensor:
     """Make a step of the optimiser and say whether the gradient was no number: it then counts as zero.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import pickle
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -14,11 +13,12 @@ from typing import Any
 import torch
 
 from biopose_sim.errors import InputError
-from biopose_sim.io import atomic_path, atomic_write
+from biopose_sim.io import atomic_write
 from biopose_sim.io.record import sha256
 from biopose_sim.neurik.batches import Batch, Batches
-from biopose_sim.neurik.config import TrainConfig, differences, toml_of
-from biopose_sim.neurik.descent import LossMeans, average_in, descend
+from biopose_sim.neurik.checkpoint import ANEW, make_folder, read_checkpoint, write_checkpoint
+from biopose_sim.neurik.config import TrainConfig, toml_of
+from biopose_sim.neurik.descent import LossMeans, average_in, descend, make_optimiser
 from biopose_sim.neurik.frame import moved
 from biopose_sim.neurik.losses import losses
 from biopose_sim.neurik.network import BaseNetwork, NeurIKNetwork, make_network
@@ -31,7 +31,6 @@ from biopose_sim.neurik.weights import WEIGHTS, find_weights, load_state
 
 CHECKPOINT, LOG, CONFIG = "checkpoint.pt", "log.jsonl", "config.toml"
 _STATISTICS = 40  # batches from which means and spreads are taken
-_ANEW = "give another output folder, or delete this one to begin anew"
 Tell = Callable[[str], None]
 
 
@@ -80,7 +79,14 @@ class Trainer:
         # Weights are drawn on the processor: the same for every device.
         self.network = make_network(self.skeleton, config.network).to(self.device)
         self.average = make_network(self.skeleton, config.network).to(self.device)
-        self.optimiser = _optimiser(self.network, config, self.device)
+        self.optimiser = make_optimiser(
+            self.network,
+            config.optimiser,
+            rate=config.rate,
+            weight_decay=config.weight_decay,
+            beta2=config.beta2,
+            fused=self.device.type == "cuda",
+        )
         mixed = config.precision == "bfloat16" or (config.precision == "auto" and self.device.type == "cuda")
         self._mixed = mixed
         self.total = config.steps or max(1, round(config.epochs * len(self.train)))
@@ -111,7 +117,7 @@ class Trainer:
         Raises:
             InputError: the folder cannot be written to, or losses are no numbers any more.
         """
-        _make_folder(self.output)
+        make_folder(self.output)
         atomic_write(self.output / CONFIG, toml_of(self.config))
         log = ScalarLog(self.output, LOG, after=self.step)
         clock = _Clock(self.seconds, self.step)
@@ -153,27 +159,16 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
-        with atomic_path(self.output / CHECKPOINT) as path:
-            try:
-                torch.save(content, path)
-            except (OSError, RuntimeError) as error:  # torch says so of a full disk
-                raise InputError(self.output / CHECKPOINT, f"cannot be written ({error})", "make room") from error
+        write_checkpoint(self.output / CHECKPOINT, content)
 
     def _resume(self, start: str | Path | None) -> None:
-        path = self.output / CHECKPOINT
-        try:
-            content = torch.load(path, map_location=self.device, weights_only=True)
-            config, shards = json.loads(content["config"]), content["shards"]
-        except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
-            raise InputError(path, f"cannot be read ({' '.join(str(error).split())[:80]})", _ANEW) from error
-        if names := differences(config, asdict(self.config)):
-            raise InputError(self.output, f"holds a training of another configuration: {', '.join(names[:4])}", _ANEW)
-        if shards != self._card_hash():
-            raise InputError(self.output, f"holds a training on other shards than those in {self.shards}", _ANEW)
+        content = read_checkpoint(self.output / CHECKPOINT, asdict(self.config), self.device)
+        if content.get("shards") != self._card_hash():
+            raise InputError(self.output, f"holds a training on other shards than those in {self.shards}", ANEW)
         self.begun = str(content.get("begun", ""))
         if start is not None and _digest(start) not in self.begun:
             began = f"began from {self.begun.split(',')[0]}" if self.begun else "began from nothing"
-            raise InputError(self.output, f"holds a training that {began}, not from {start}", _ANEW)
+            raise InputError(self.output, f"holds a training that {began}, not from {start}", ANEW)
         self.step, self.seconds = int(content["step"]), float(content["seconds"])
         self.metrics = dict(content["metrics"])
         self.network.load_state_dict(content["network"])
@@ -302,21 +297,3 @@ def begin_from(network: NeurIKNetwork, weights: str | Path) -> str:
 
 def _digest(weights: str | Path) -> str:
     return sha256(find_weights(weights) / WEIGHTS)[:12]
-
-
-def _optimiser(network: NeurIKNetwork, config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:
-    kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
-    return kind(
-        network.parameters(),
-        lr=config.rate,
-        weight_decay=config.weight_decay,
-        betas=(0.9, config.beta2),
-        fused=device.type == "cuda",
-    )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(folder, f"cannot be made ({error.strerror})", "choose another folder") from error

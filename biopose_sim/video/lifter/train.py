@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from ...errors import InputError
-from ...io import atomic_path
 from ...io.record import sha256
-from ...neurik.config import differences, read
-from ...neurik.descent import average_in
+from ...neurik.checkpoint import ANEW, make_folder, read_checkpoint, write_checkpoint
+from ...neurik.config import check_values, read
+from ...neurik.descent import average_in, make_optimiser
 from ...neurik.placement import fit_offsets
 from ...neurik.scalars import ScalarLog
 from ...neurik.skeleton import Skeleton
@@ -32,7 +32,6 @@ from .weights import save_lifter, training_card
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
 _STATISTICS = 6  # batches of 64 from which means and spreads are taken
-_ANEW = "give another output folder, or delete this one to begin anew"
 _VALIDATED = ("clean", "noise 2 %", "realistic")
 Tell = Callable[[str], None]
 
@@ -92,15 +91,17 @@ class LifterTraining:
         Raises:
             InputError: a number out of its range, or a window that is no whole number of tokens.
         """
-        for name in ("batch", "steps", "log_steps", "validation_windows"):
-            if getattr(self, name) < 1:
-                raise InputError(name, f"is {getattr(self, name)}", "one at least is needed")
+        check_values(
+            self,
+            counts=("batch", "steps", "log_steps", "validation_windows"),
+            positive=("rate", "last_rate", "clip"),
+            shares=("average", "beta2"),
+            amounts=("seed", "minutes", "warm_up", "weight_decay", "validation_minutes"),
+        )
         tokens = self.network.joined
         if self.pieces % tokens or not 0 < 4 * self.pieces <= self.network.window:
             remedy = f"give a multiple of {tokens}, at most a quarter of the window"
             raise InputError("pieces", f"is {self.pieces}", remedy)
-        if not self.rate > 0.0:
-            raise InputError("rate", f"is {self.rate}", "give a positive number")
         if self.network.window % self.network.joined:
             raise InputError("network.window", f"is {self.network.window}", f"a multiple of {self.network.joined}")
 
@@ -174,11 +175,12 @@ class LifterTrainer:
         self.average = LifterNetwork(skeleton, config.network).eval().requires_grad_(False)
         set_statistics(self.network, self.data, config.seed)
         self.average.load_state_dict(self.network.state_dict())
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=config.rate,
+        self.optimiser = make_optimiser(
+            self.network,
+            "adamw",
+            rate=config.rate,
             weight_decay=config.weight_decay,
-            betas=(0.9, config.beta2),
+            beta2=config.beta2,
             fused=True,
         )
         self.step, self.seconds = 0, 0.0
@@ -186,10 +188,7 @@ class LifterTrainer:
 
     def run(self, progress: Tell = lambda text: None, tell: Tell = lambda text: None) -> LifterNetwork:
         """Train to the end."""
-        try:
-            self.output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(self.output, f"cannot be made ({error.strerror})", "choose another folder") from error
+        make_folder(self.output)
         log = ScalarLog(self.output, LOG, after=self.step)
         began, validated = time.monotonic() - self.seconds, time.monotonic()
         sums: dict[str, float] = {}
@@ -225,8 +224,7 @@ class LifterTrainer:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
-        with atomic_path(self.output / CHECKPOINT) as path:
-            torch.save(content, path)
+        write_checkpoint(self.output / CHECKPOINT, content)
         about = training_card(self.shards, asdict(self.config), self.step, self.seconds, self.metrics)
         save_lifter(self.output / "weights", self.average, about)
 
@@ -236,16 +234,9 @@ class LifterTrainer:
         Raises:
             InputError: it cannot be read, or is of another configuration or of other shards.
         """
-        path = self.output / CHECKPOINT
-        try:
-            content = torch.load(path, weights_only=True)
-            config, shards = json.loads(content["config"]), content["shards"]
-        except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-            raise InputError(path, f"cannot be read ({' '.join(str(error).split())[:80]})", _ANEW) from error
-        if names := differences(config, asdict(self.config)):
-            raise InputError(self.output, f"holds a training of another configuration: {', '.join(names[:4])}", _ANEW)
-        if shards != sha256(self.shards / "card.json"):
-            raise InputError(self.output, f"holds a training on other shards than those in {self.shards}", _ANEW)
+        content = read_checkpoint(self.output / CHECKPOINT, asdict(self.config))
+        if content.get("shards") != sha256(self.shards / "card.json"):
+            raise InputError(self.output, f"holds a training on other shards than those in {self.shards}", ANEW)
         self.step, self.seconds = int(content["step"]), float(content["seconds"])
         self.metrics = content["metrics"]
         for name in ("network", "average", "optimiser"):
