@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from biopose_sim.errors import InputError, near_matches
 from biopose_sim.io import atomic_write
@@ -34,23 +34,43 @@ def save_network(folder: Path, network: NeurIKNetwork, about: Mapping[str, Any])
         network: trained.
         about: what people should know: data, licence, metrics, training.
     """
+    card = {"format": FORMAT, "network": asdict(network.config), **about}
+    return write_weights(folder, network, network.skeleton, card, card_text)
+
+
+def write_weights(
+    folder: Path,
+    network: nn.Module,
+    skeleton: Skeleton,
+    card: Mapping[str, Any],
+    text: Callable[[Mapping[str, Any]], str],
+    *,
+    half: bool = False,
+) -> Path:
+    """Write the weights of a network of a skeleton and its cards; the one for programs comes last.
+
+    Args:
+        folder: made if it is not there.
+        network: trained.
+        skeleton: whose coordinates, bodies and markers the card names.
+        card: what else it says.
+        text: makes of it the card for people.
+        half: whether numbers are stored in half precision.
+    """
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    weights = atomic_write(folder / WEIGHTS, save(state))
-    model = network.skeleton.model
-    content = {
-        "format": FORMAT,
-        "network": asdict(network.config),
+    weights = atomic_write(folder / WEIGHTS, save({k: v.half() for k, v in state.items()} if half else state))
+    model = skeleton.model
+    content = plain({
+        **card,
         "model": {"coordinates": list(model.coordinate_names), "bodies": list(model.body_names)},
         "markers": list(model.marker_names),
         "sha256": sha256(weights),
         "parameters": sum(p.numel() for p in network.parameters()),
-        **about,
-    }
-    content = plain(content)
-    atomic_write(folder / README, card_text(content))
+    })  # fmt: skip
+    atomic_write(folder / README, text(content))
     atomic_write(folder / CARD, json.dumps(content, indent=2) + "\n")
     return folder
 

@@ -18,7 +18,7 @@ from ...errors import InputError
 from ...io import atomic_write
 from ...io.record import plain, sha256, versions
 from ...neurik.skeleton import Skeleton
-from ...neurik.weights import CARD, README, WEIGHTS, find_weights
+from ...neurik.weights import CARD, README, WEIGHTS, find_weights, write_weights
 from ...osim.markerset import keep_markers
 from ...paths import default_model_path
 from .network import LifterConfig, LifterNetwork
@@ -45,25 +45,8 @@ def save_lifter(folder: Path, network: LifterNetwork, about: Mapping[str, Any]) 
         network: trained.
         about: what people should know: data, licence, metrics, training.
     """
-    from safetensors.torch import save
-
-    folder.mkdir(parents=True, exist_ok=True)
-    state = {name: value.detach().half().contiguous() for name, value in network.state_dict().items()}
-    weights = atomic_write(folder / WEIGHTS, save(state))
-    model = network.skeleton.model
-    content = plain({
-        "format": FORMAT,
-        "kind": KIND,
-        "network": asdict(network.config),
-        "model": {"coordinates": list(model.coordinate_names), "bodies": list(model.body_names)},
-        "markers": list(model.marker_names),
-        "sha256": sha256(weights),
-        "parameters": sum(p.numel() for p in network.parameters()),
-        **about,
-    })  # fmt: skip
-    atomic_write(folder / README, card_text(content))
-    atomic_write(folder / CARD, json.dumps(content, indent=2) + "\n")
-    return folder
+    card = {"format": FORMAT, "kind": KIND, "network": asdict(network.config), **about}
+    return write_weights(folder, network, network.skeleton, card, card_text, half=True)
 
 
 def add_metrics(folder: Path, split: str, metrics: Mapping[str, Any]) -> None:
