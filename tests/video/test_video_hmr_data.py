@@ -75,6 +75,11 @@ def test_npz_without_labels_knows_nothing(tmp_path):
     labels = NpzPictures(hmr_files.write_npz(tmp_path, **absent), tmp_path).labels(0)
     assert not labels.rotations_known
     assert not labels.shape_known
+    # A mask alone knows nothing either.
+    labels = NpzPictures(hmr_files.write_npz(tmp_path, **dict.fromkeys(["body_pose", "betas"])), tmp_path).labels(0)
+    assert not labels.rotations_known
+    assert not labels.shape_known
+    labels = NpzPictures(hmr_files.write_npz(tmp_path, body_keypoints_3d=None), tmp_path).labels(0)
     assert not labels.points_3d[:25].any()
     assert labels.points_3d[25:, 3].all()
 

@@ -171,9 +171,9 @@ def smpl_labels(source: object, fields: dict[str, ArrayLike], *, side: Callable[
         points_2d=points_2d,
         points_3d=points_3d,
         rotations=Rotation.from_rotvec(np.nan_to_num(pose)).as_matrix(),
-        rotations_known=bool(field("has_body_pose", 1)[0] > 0),
+        rotations_known="body_pose" in fields and bool(field("has_body_pose", 1)[0] > 0),
         shape=field("betas", BETAS),
-        shape_known=bool(field("has_betas", 1)[0] > 0),
+        shape_known="betas" in fields and bool(field("has_betas", 1)[0] > 0),
     )
 
 
