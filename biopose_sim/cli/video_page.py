@@ -76,11 +76,11 @@ def _view(video: Video, number: int, film: Film | None) -> VideoView:
     refined = video.refined is not None
     return VideoView(
         name=sight.name,
-        after=errors_px(view, video.estimate),
-        before=errors_px(video.start.views[number], video.start) if refined else None,
+        after=errors_px(view, video),
+        before=errors_px(video.start.views[number], video, start=True) if refined else None,
         found=found.seen,
         confidence=found.confidence,
-        point_errors=np.linalg.norm(modelled(view, video.estimate) - found.points, axis=-1),
+        point_errors=np.linalg.norm(modelled(view, video) - found.points, axis=-1),
         repairs=[str(repair) for repair in sight.followed.repairs],
         person_height=person_height(view),
         film=name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -79,6 +79,16 @@ class Sight:
     def name(self) -> str:
         """Name of the clip, or of the file of key points."""
         return self.view.key_points.name
+
+    def exchanged(self) -> Sight:
+        """Return what was seen with left and right exchanged in all frames."""
+        from biopose_sim.video.points.swaps import Repair
+        from biopose_sim.video.sides import exchanged
+
+        frames = np.flatnonzero(self.view.key_points.seen.any(axis=1))
+        repairs = (Repair(int(frames[0]), int(frames[-1]), "whole body"), *self.followed.repairs)
+        followed = replace(self.followed, key_points=exchanged(self.followed.key_points), repairs=repairs)
+        return replace(self, followed=followed, view=View(self.view.camera, exchanged(self.view.key_points)))
 
 
 def read_sights(asked: Asked, picture: Path, progress: Progress) -> tuple[Sight, ...]:

@@ -141,7 +141,10 @@ def _film(folder: ResultFolder, video: Video, number: int, progress: Progress) -
         estimate.coordinates,
         estimate.seen,
         PointsSeen(
-            view.key_points.points, view.key_points.confidence, body_points().matrix(estimate.model.marker_names)
+            view.key_points.points,
+            view.key_points.confidence,
+            body_points().matrix(estimate.model.marker_names),
+            video.moved_points(),
         ),
         None if video.refined is None else video.refined.flags,
     )
@@ -151,7 +154,9 @@ def _film(folder: ResultFolder, video: Video, number: int, progress: Progress) -
     def tell(done: int) -> None:
         progress(f"drawing the skeleton on {sight.name}: {done} of {len(estimate.time)} frames")
 
-    overlay = write_overlay(path, _frames(sight.clip, estimate.time), shown, sheet=sheet, tell=tell)
+    # On the clip's own clock.
+    times = estimate.time - video.start_of(number)
+    overlay = write_overlay(path, _frames(sight.clip, times), shown, sheet=sheet, tell=tell)
     return path.name, overlay.poster, sheet.read_bytes()
 
 

@@ -16,9 +16,11 @@ from biopose_sim.cli import outcome
 from biopose_sim.cli.console import Progress, print_table, warn_user
 from biopose_sim.cli.folder import ResultFolder
 from biopose_sim.cli.video_sources import Asked, Sight, read_sights
+from biopose_sim.errors import InputError
 from biopose_sim.io.camera import Camera
 from biopose_sim.video.points.keypoints import Array
 from biopose_sim.video.types import Estimate, View
+from biopose_sim.viz.overlay_painter import weighted_errors
 
 if TYPE_CHECKING:
     from biopose_sim.video.refine.joint import Refined
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 AUTO, KEY_POINTS, NETWORK, MESHES = "auto", "keypoints", "mqhmr", "hmr-file"
 JOINT, PAPER, NONE = "joint", "paper", "none"
 _LEVEL = (0.0, 0.0)
+_FEWEST_FRAMES = 2
+_MISSED = 10.0  # % of the person; refined clips miss by 1 to 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +124,7 @@ class Video:
         files: that were written.
         seconds: that it took.
         notes: what was taken for granted.
+        starts: (V,) when each clip starts on the clock of the motion [s]; empty where there is one.
     """
 
     estimate: Estimate
@@ -129,6 +134,26 @@ class Video:
     files: Sequence[Path]
     seconds: float
     notes: tuple[str, ...]
+    starts: Sequence[float] = ()
+
+    def moved_points(self) -> Array | None:
+        """(T, 23, 3) how far the person's key points lie off the usual places [m], in ground; None if not refined."""
+        import torch
+
+        from biopose_sim.video.points.body_points import body_points
+
+        if self.refined is None:
+            return None
+        model = self.estimate.model
+        bodies = [model.body_names.index(segment) for segment in body_points().segments]
+        with torch.no_grad():
+            found = model(torch.from_numpy(np.ascontiguousarray(self.estimate.coordinates)))
+        turns: Array = found.transforms.numpy()[:, bodies, :3, :3]
+        return np.einsum("tkij,kj->tki", turns, self.refined.offsets)
+
+    def start_of(self, number: int) -> float:
+        """When a clip starts on the clock of the motion [s]."""
+        return float(self.starts[number]) if len(self.starts) else 0.0
 
 
 def video_person(wishes: Wishes) -> Video:
@@ -144,10 +169,10 @@ def video_person(wishes: Wishes) -> Video:
     picture = output.parent / f"{output.name}_people.png"
     with Progress() as progress, ResultFolder(wishes.output) as folder:
         sights = read_sights(wishes, picture, progress)
-        start = _start(wishes, sights, progress)
-        refined = _refined(wishes, sights, start, progress)
+        sights, start, starts = _start(wishes, sights, progress)
+        refined = _refined(wishes, sights, start, progress) if wishes.refine == JOINT else None
         estimate = start if refined is None else refined.estimate
-        video = Video(estimate, start, refined, sights, (), 0.0, _notes(sights, estimate))
+        video = Video(estimate, start, refined, sights, (), 0.0, _notes(sights, estimate, refined), starts)
         progress("writing")
         from biopose_sim.cli.video_writing import write_video
 
@@ -155,28 +180,50 @@ def video_person(wishes: Wishes) -> Video:
     return replace(video, files=folder.files, seconds=time.perf_counter() - started)
 
 
-def _start(wishes: Wishes, sights: tuple[Sight, ...], progress: Progress) -> Estimate:
-    """The motion before it is refined."""
-    if len(sights) > 1:
-        return _triangulated(wishes, sights, progress)
-    sight = sights[0]
-    if wishes.chosen == KEY_POINTS:
-        from biopose_sim.video.lifter.lifter import Lifter
+Started = tuple[tuple[Sight, ...], Estimate, Sequence[float]]
 
-        progress("lifting the key points into space")
-        lifter = Lifter.from_pretrained() if wishes.weights is None else Lifter.from_pretrained(wishes.weights)
-        up = _placed_up(sight.view.camera) if sight.placed else wishes.camera_up()
-        return lifter.lift(sight.view.key_points, sight.view.camera, stature=wishes.stature, up=up)
+
+def _start(wishes: Wishes, sights: tuple[Sight, ...], progress: Progress) -> Started:
+    """The sights, the motion before it is refined, and when each of several clips starts [s]."""
+    if len(sights) > 1:
+        return sights, *_triangulated(wishes, sights, progress)
+    if wishes.chosen == KEY_POINTS:
+        return *_lifted(wishes, sights[0], progress), ()
     from biopose_sim.cli.video_meshes import estimate_from_file, estimate_from_network
 
-    return (estimate_from_file if wishes.chosen == MESHES else estimate_from_network)(wishes, sight, progress)
+    meshes = estimate_from_file if wishes.chosen == MESHES else estimate_from_network
+    return sights, meshes(wishes, sights[0], progress), ()
+
+
+def _lifted(wishes: Wishes, sight: Sight, progress: Progress) -> tuple[tuple[Sight, ...], Estimate]:
+    """The motion by the lifter, and the sight with left and right as the body has them."""
+    from biopose_sim.video.lifter.lifter import FEWEST_POINTS, Lifter
+    from biopose_sim.video.sides import decide
+
+    frames = int((sight.view.key_points.seen.sum(1) >= FEWEST_POINTS).sum())
+    if frames < _FEWEST_FRAMES:
+        problem = f"shows {FEWEST_POINTS} or more key points of the person in {frames} frames"
+        remedy = "film the whole person, or take another detector's key points"
+        raise InputError(sight.view.key_points.source or sight.name, problem, remedy)
+    progress("lifting the key points into space")
+    lifter = Lifter.from_pretrained() if wishes.weights is None else Lifter.from_pretrained(wishes.weights)
+    camera = sight.view.camera
+    up = _placed_up(camera) if sight.placed else wishes.camera_up()
+    found = decide(
+        sight.view.key_points,
+        lambda key_points: lifter.lift(key_points, camera, stature=wishes.stature, up=up),
+        lambda estimate: _refined(wishes, (sight,), estimate, progress),
+    )
+    if found.note:
+        sight = replace(sight, notes=(*sight.notes, found.note))
+    return (sight.exchanged() if found.exchanged else sight,), found.estimate
 
 
 def _placed_up(camera: Camera) -> Array:
     return camera.rotation @ np.array([0.0, 1.0, 0.0])
 
 
-def _triangulated(wishes: Wishes, sights: tuple[Sight, ...], progress: Progress) -> Estimate:
+def _triangulated(wishes: Wishes, sights: tuple[Sight, ...], progress: Progress) -> tuple[Estimate, Sequence[float]]:
     from biopose_sim.video.triangulation.synchrony import align
     from biopose_sim.video.triangulation.triangulated import triangulated_estimate
 
@@ -184,12 +231,10 @@ def _triangulated(wishes: Wishes, sights: tuple[Sight, ...], progress: Progress)
     aligned = align([sight.view for sight in sights], wishes.starts())
     found = triangulated_estimate(aligned.views, stature=wishes.stature)
     name = wishes.output.resolve().name
-    return replace(found, name=name, notes=(*aligned.notes, *found.notes))
+    return replace(found, name=name, notes=(*aligned.notes, *found.notes)), aligned.offsets.tolist()
 
 
-def _refined(wishes: Wishes, sights: tuple[Sight, ...], start: Estimate, progress: Progress) -> Refined | None:
-    if wishes.refine != JOINT:
-        return None
+def _refined(wishes: Wishes, sights: tuple[Sight, ...], start: Estimate, progress: Progress) -> Refined:
     from biopose_sim.video.refine.joint import JointConfig, refine_joint
 
     progress(f"refining {len(start.time)} frames by the key points")
@@ -197,7 +242,7 @@ def _refined(wishes: Wishes, sights: tuple[Sight, ...], start: Estimate, progres
     return refine_joint(start, replace(JointConfig(), estimate_focal=unknown))
 
 
-def _notes(sights: Sequence[Sight], estimate: Estimate) -> tuple[str, ...]:
+def _notes(sights: Sequence[Sight], estimate: Estimate, refined: Refined | None) -> tuple[str, ...]:
     """What was taken for granted; with several clips each says whose it is."""
     said = []
     for sight in sights:
@@ -206,7 +251,17 @@ def _notes(sights: Sequence[Sight], estimate: Estimate) -> tuple[str, ...]:
         if not sight.focal_known:
             said.append(f"{before}the focal length was {sight.camera_told}.")
     size = "" if estimate.size_known else "The size of the person is not known (--stature gives it): it is a guess."
-    return tuple(dict.fromkeys(text for text in (*said, *estimate.notes, size) if text))
+    later = () if refined is None else refined.notes  # also why it was given up
+    return tuple(dict.fromkeys(text for text in (*said, *estimate.notes, *later, _unseen(estimate), size) if text))
+
+
+def _unseen(estimate: Estimate) -> str:
+    """What the motion is in frames without the person."""
+    frames = np.flatnonzero(~estimate.seen)
+    if not len(frames):
+        return ""
+    where = f"frame {frames[0]}" if len(frames) == 1 else f"{len(frames)} frames between {frames[0]} and {frames[-1]}"
+    return f"The person is not seen in {where} of {len(estimate.seen)}: the motion there is a guess from the others."
 
 
 def tell_video(video: Video) -> None:
@@ -221,9 +276,16 @@ def tell_video(video: Video) -> None:
 
 
 def warnings_of(video: Video) -> list[str]:
-    """What deserves a look: frames that were not refined, key points that were exchanged."""
+    """What deserves a look: views that the model does not explain, frames that were not refined."""
+    views = zip(video.sights, video.estimate.views, strict=True)
+    shares = [(s.name, 100.0 * float(np.nanmean(errors_px(v, video))) / person_height(v)) for s, v in views]
+    missed = [
+        f"{name}: the model misses the key points by {share:.0f} % of the person: look at the overlay"
+        for name, share in shares
+        if share > _MISSED
+    ]
     if video.refined is None:
-        return []
+        return missed
     count = {flag: video.refined.flags.count(flag) for flag in dict.fromkeys(video.refined.flags) if flag != "ok"}
     told = {
         "few_points": "show fewer than half of the key points: the frames around carry them",
@@ -232,29 +294,35 @@ def warnings_of(video: Video) -> list[str]:
         "at_limits": "have joints at the limits of their ranges",
         "unrefined": "were not refined: the key points do not fit the motion",
     }
-    return [f"{number} of {len(video.refined.flags)} frames {told[flag]}" for flag, number in count.items()]
+    return missed + [f"{number} of {len(video.refined.flags)} frames {told[flag]}" for flag, number in count.items()]
 
 
-def errors_px(view: View, estimate: Estimate) -> Array:
-    """Mean distance of found and modelled key points in each frame, (T,) [px]; NaN where none was found."""
-    apart = np.linalg.norm(modelled(view, estimate) - view.key_points.points, axis=-1)
-    known = np.isfinite(apart)
-    return np.where(known.any(1), np.where(known, apart, 0.0).sum(1) / np.maximum(known.sum(1), 1), np.nan)
+def errors_px(view: View, video: Video, start: bool = False) -> Array:
+    """Mean distance of found and modelled key points in each frame by confidence, (T,) [px]; NaN where none was found.
+
+    That is what refinement makes less: with the person's own offsets of the key points.
+    """
+    apart = np.linalg.norm(modelled(view, video, start) - view.key_points.points, axis=-1)
+    return weighted_errors(apart, view.key_points.confidence)
 
 
-def modelled(view: View, estimate: Estimate) -> Array:
-    """Where a view should see the key points, (T, 23, 2) [px]."""
+def modelled(view: View, video: Video, start: bool = False) -> Array:
+    """Where a view should see the key points, (T, 23, 2) [px], at the end or at the start."""
     from biopose_sim.video.points.body_points import body_points
 
+    estimate = video.start if start else video.estimate
     points = body_points().matrix(estimate.model.marker_names) @ markers_of(estimate)
+    if not start and (moved := video.moved_points()) is not None:
+        points = points + moved
     return view.camera.project(points)[..., :2]
 
 
 def person_height(view: View) -> float:
-    """Usual height of the person in the picture [px]; NaN where nothing was found."""
-    y = view.key_points.points[..., 1]
-    rows = np.isfinite(y).sum(axis=1) > 1
-    return float(np.median(np.nanmax(y[rows], axis=1) - np.nanmin(y[rows], axis=1))) if rows.any() else float("nan")
+    """Usual size of the person in the picture [px], the longer side of the box; NaN where nothing was found."""
+    points = view.key_points.points[view.key_points.seen.sum(axis=1) > 1]
+    if not len(points):
+        return float("nan")
+    return float(np.median((np.nanmax(points, axis=1) - np.nanmin(points, axis=1)).max(axis=-1)))
 
 
 def markers_of(estimate: Estimate) -> Array:
@@ -268,7 +336,7 @@ def markers_of(estimate: Estimate) -> Array:
 
 def _row(video: Video, number: int) -> tuple[str, ...]:
     view, before = video.estimate.views[number], video.start.views[number]
-    error, start = errors_px(view, video.estimate), errors_px(before, video.start)
+    error, start = errors_px(view, video), errors_px(before, video, start=True)
     seen = 100.0 * float(view.key_points.seen.mean())
     return (
         video.sights[number].name,
@@ -291,7 +359,7 @@ def manifest_entries(wishes: Wishes, video: Video) -> dict[str, Any]:
             "repairs": len(sight.followed.repairs),
             "focal_px": list(view.camera.focal),
             "focal_from": sight.camera_told,
-            "error_px": float(np.nanmean(errors_px(view, video.estimate))),
+            "error_px": float(np.nanmean(errors_px(view, video))),
         }
         for sight, view in zip(video.sights, video.estimate.views, strict=True)
     ]

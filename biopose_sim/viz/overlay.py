@@ -57,7 +57,7 @@ class Overlay:
         path: of the film.
         pictures: how many it has.
         poster: one of them, as a JPEG.
-        errors: (T,) mean distance of found and modelled key points [pixel of the camera]; NaN where there is none.
+        errors: (T,) mean distance of found and modelled key points by confidence [pixel of the camera]; NaN without.
     """
 
     path: Path

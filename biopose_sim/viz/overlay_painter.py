@@ -46,11 +46,13 @@ class PointsSeen:
         confidence: (T, K) from 0 to 1.
         matrix: (K, M) key points = matrix @ markers of the model, in its order
             (`biopose_sim.video.points.body_points.BodyPoints.matrix`).
+        moved: (T, K, 3) how far this person's key points lie off that [m], in ground; nowhere if None.
     """
 
     pixels: Array
     confidence: Array
     matrix: Array
+    moved: Array | None = None
 
 
 class OverlayPainter:
@@ -99,11 +101,13 @@ class OverlayPainter:
         self._flags = None if flags is None else [flag_words(flag) for flag in flags]
         self._model_points: Array | None = None
         self.errors = np.full(len(q), np.nan)
-        """(T,) mean distance of found key points and the model's [pixel of the camera]; NaN where there is none."""
+        """(T,) mean distance of found key points and the model's by confidence [pixel of the camera]; NaN without."""
         if points is not None:
             places = np.einsum("km,tmx->tkx", points.matrix, forward.markers.numpy())
+            places = places if points.moved is None else places + points.moved
             self._model_points = project(camera, np.where(self.shown[:, None, None], places, np.nan))
-            self.errors = mean_errors(self._model_points, points.pixels)
+            apart = np.linalg.norm(self._model_points - points.pixels, axis=-1)
+            self.errors = weighted_errors(apart, points.confidence)
 
     def _fit(self, longest: int) -> None:
         scale = min(1.0, longest / max(self._clip))
@@ -220,7 +224,8 @@ def _check(
         raise InputError(f"camera '{camera.name}'" if camera.name else "camera", problem, "give the clip's own camera")
     if points is not None:
         shape = (len(q), points.matrix.shape[0])
-        if points.pixels.shape != (*shape, 2) or points.confidence.shape != shape:
+        moved = shape if points.moved is None else points.moved.shape[:2]
+        if points.pixels.shape != (*shape, 2) or points.confidence.shape != shape or moved != shape:
             raise ValueError(f"key points {points.pixels.shape}, expected {(*shape, 2)}")
         if points.matrix.shape[1] != len(model.marker_names):
             raise ValueError(f"matrix {points.matrix.shape} for {len(model.marker_names)} markers")
@@ -268,12 +273,12 @@ def within_reach(camera: Camera, points: NDArray[np.floating]) -> NDArray[np.flo
     return np.asarray(np.where(near[..., None], points, np.nan))
 
 
-def mean_errors(modelled: Array, found: Array) -> Array:
-    """Return the mean distance (T,) of points (T, K, 2) [pixel]; NaN where none is in both."""
-    distance = np.linalg.norm(modelled - found, axis=-1)
-    both = np.isfinite(distance)
-    total, count = np.where(both, distance, 0.0).sum(axis=1), both.sum(axis=1)
-    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+def weighted_errors(distances: Array, confidence: Array) -> Array:
+    """Return the mean (T,) of distances (T, K) by confidence (T, K); NaN where no distance is known."""
+    weight = np.where(np.isfinite(distances), np.nan_to_num(confidence), 0.0)
+    total = weight.sum(axis=1)
+    sums = (weight * np.nan_to_num(distances)).sum(axis=1)
+    return np.asarray(np.where(total > 0.0, sums / np.where(total > 0.0, total, 1.0), np.nan))
 
 
 def confidence_colours(confidence: Array) -> Array:

@@ -48,7 +48,7 @@ class VideoView:
 
     Attributes:
         name: of the clip.
-        after: (T,) mean distance of the found key points and the model's [pixel]; NaN where none was found.
+        after: (T,) mean distance of the found key points and the model's by confidence [pixel]; NaN without.
         before: (T,) the same before refinement; None where it was not refined.
         found: (T, K) where a key point was found.
         confidence: (T, K) of the detector, from 0 to 1.
@@ -122,6 +122,10 @@ def video_part(page: VideoPage | None) -> Html:
     )
 
 
+_ERRORS = (
+    "Mean over the frames of the mean distance of each frame by confidence, with the offsets of this person's key "
+    "points that refinement found; before: before refinement, without them"
+)
 _FIGURE = "Mean distance in the picture between the key points that were found and those of the model, and flags"
 _POINTS = (
     "Seen: share of the frames in which the detector found the point. Error: usual distance (median) of the point to "
@@ -195,7 +199,7 @@ def _view_table(page: VideoPage) -> Html:
         seen = f"{100.0 * view.found.mean():.0f} %" if view.found.size else DASH
         most = number(_quantile(view.after, 95.0))
         rows.append([view.name, seen, number(after), number(before), change, share, most])
-    return table(head, rows, "Mean over the frames of the mean distance of each frame; before: before refinement")
+    return table(head, rows, _ERRORS)
 
 
 def _flags(page: VideoPage) -> list[Html]:

@@ -187,3 +187,37 @@ def test_other_files(tmp_path):
         read_calibration(path)
     with pytest.raises(InputError, match="up: is 'w'"):
         read_calibration(path, up="w")
+
+
+def test_names_of_cameras_in_names_of_clips():
+    many = [replace(camera(name), name=name) for name in ("cam1", "cam10", "2")]
+    assert for_clip(many, "walk_cam10.mp4", None)[0].name == "cam10"
+    assert for_clip(many, "walk_cam1.mp4", None)[0].name == "cam1"
+    assert for_clip(many, "take_02.mp4", None)[0].name == "2"
+    with pytest.raises(InputError, match="is no camera of the calibration"):
+        for_clip(many, "walk_cam12.mp4", None)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"rotation": np.zeros((3, 3))}, "the rotation of camera 'cam1' is none"),
+        ({"rotation": np.diag([1.0, 1.0, -1.0])}, "the rotation of camera 'cam1' is none"),
+        ({"distortion": (1e6, 0.0, 0.0, 0.0, 0.0)}, r"the lens of camera 'cam1' \(1e\+06, 0, 0, 0, 0\) is none"),
+        ({"distortion": (-3.0, 0.0, 0.0, 0.0, 0.0)}, "the lens of camera 'cam1'"),
+        ({"width": -1920}, "the size of camera 'cam1' is -1920 x 1080"),
+    ],
+)
+def test_cameras_that_are_none_are_refused(tmp_path, change, said):
+    path = write_cameras(tmp_path / "cameras.json", [replace(camera(), **change)])
+    with pytest.raises(InputError, match=said):
+        read_calibration(path)
+
+
+def test_a_view_that_is_not_turned_may_be_written_in_words(test_data, tmp_path):
+    text = (test_data / "video" / "Calib.qca.txt").read_text()
+    path = tmp_path / "Calib.qca.txt"
+    path.write_text(
+        text.replace('viewrotation="0"', 'viewrotation="none"').replace('model="none"', 'model="Miqus Video"')
+    )
+    assert len(read_calibration(path)) == 4

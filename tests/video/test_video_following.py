@@ -100,6 +100,20 @@ def test_several_people_are_asked_for_and_chosen(walk):
     assert np.isnan(other.key_points.points).any()
 
 
+def test_people_are_chosen_by_their_place(walk):
+    _, detections, _ = two(walk, 0.0)
+    from dataclasses import replace
+
+    apart = np.where((detections.points[:, :1, :1] > 0.0) & (two(walk, 0.0)[2] == 0)[:, None, None], 2000.0, 0.0)
+    detections = replace(detections, points=detections.points + apart * (1.0, 0.0))
+    left, right = follow(detections, "left").person, follow(detections, "right").person
+    assert left.box[0] < right.box[0]
+    x, y = right.box[0] + 0.5 * right.box[2], right.box[1] + 0.5 * right.box[3]
+    assert follow(detections, f"{x:.0f},{y:.0f}").person.key == right.key
+    with pytest.raises(InputError, match=r"no person '-9000,0'"):
+        follow(detections, "-9000,0")
+
+
 def test_numbers_of_the_file_are_believed_and_passers_by_need_no_choice(walk):
     from dataclasses import replace
 

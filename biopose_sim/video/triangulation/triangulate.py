@@ -75,7 +75,7 @@ def triangulate(views: Sequence[View]) -> Triangulated:
     flat = replace(flat, unit=_usual(flat, heights))
     found, use = flat.located()
     if not use.any():
-        raise InputError(views[0].key_points.name, "no point is seen by two cameras that agree", _CHECKS)
+        raise InputError(views[0].key_points.name, "no point is seen by two cameras that agree", CHECKS)
     errors = np.where(use, flat.errors(found) * flat.unit[:, None], np.nan)
     depth = np.stack([camera.to_camera(found)[:, 2] for camera in cameras])
     millimetres = 1e3 * errors * depth / np.array([np.mean(camera.focal) for camera in cameras])[:, None]
@@ -98,7 +98,7 @@ def triangulate(views: Sequence[View]) -> Triangulated:
     )
 
 
-_CHECKS = "check the calibration, the order of the clips and that they start together"
+CHECKS = "check the calibration, the order of the clips and that they start together"
 
 
 def _check(views: tuple[View, ...]) -> None:
@@ -152,5 +152,5 @@ def _notes(views: tuple[View, ...], errors: Array, millimetres: Array, changed: 
             notes.append(f"{name}: {100 * left_out:.0f} % of its key points disagree with the other cameras.")
         others = float(np.nanmean(np.delete(errors, [v is camera for v in views].index(True), axis=0)))
         if np.isfinite(own).any() and float(np.nanmean(own)) > _ODD * others:
-            notes.append(f"{name}: errs {float(np.nanmean(own)):.0f} px, the others {others:.0f}; {_CHECKS}.")
+            notes.append(f"{name}: errs {float(np.nanmean(own)):.0f} px, the others {others:.0f}; {CHECKS}.")
     return tuple(notes)

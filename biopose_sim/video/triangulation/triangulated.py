@@ -21,7 +21,7 @@ from ..points.body_points import body_points, with_key_points
 from ..points.keypoints import COMMON, Array
 from ..types import Estimate, View
 from .rest_pose import at_rest, rest_pose
-from .triangulate import Triangulated, triangulate
+from .triangulate import CHECKS, Triangulated, triangulate
 
 # Key points are not placed by hand on bones: their offsets on a person, and what is left of their errors [m].
 _OFFSET_SD, _NOISE_SD = 0.006, 0.015
@@ -34,6 +34,8 @@ _SMOOTHNESS = 1e-2  # m^2 / rad^2, see `IKConfig.smoothness`
 _REST, _REST_IN_FIT = 5e-6, 1e-4
 # A point that is further off the smooth motion than usual for it, in robust deviations and at all [m], is left out.
 _ODD_DEVIATIONS, _ODD_DISTANCE = 4.0, 0.05
+# Root mean square from which the points are no body: 11 to 35 mm are usual, 180 and more where cameras are mistaken.
+_NO_PERSON = 0.1
 _LEAST_POINTS = 8  # of a frame that says something
 _LEAST_FRAMES = 3
 _ODD_SCALE = 0.03  # share by which a stature may change the calibration's lengths without a note of its own
@@ -97,6 +99,9 @@ def fit_points(found: Triangulated, *, stature: float | None = None) -> Estimate
     kept[:, rows] = np.where(odd[..., None], np.nan, kept[:, rows])
     result = solve_ik(size.model, replace(trial, markers=kept), ik)
     rms = float(np.sqrt(np.nanmean(result.marker_errors**2)))
+    if rms > _NO_PERSON:
+        problem = f"the triangulated key points are no person's: the model misses them by {1e3 * rms:.0f} mm"
+        raise InputError(found.name, problem, CHECKS)
     notes.append(f"The model's key points lie {1e3 * rms:.0f} mm from the triangulated ones (root mean square).")
     # The person's model holds its joints by default as every model does, and its markers where its size puts them.
     own = key_point_model().scale(size.scales)
