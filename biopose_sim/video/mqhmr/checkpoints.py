@@ -35,8 +35,17 @@ _PLAIN = {
 _PLAIN |= {"_codecs.encode", "collections.defaultdict", "builtins.complex", "builtins.bytearray"}
 # Dictionaries by other names: torch's reader fills only its own kinds.
 _DICTIONARIES = {"CfgNode", "AttributeDict", "ConfigDict", "Dict"}
-_DAMAGE = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError)
-_DAMAGE = (*_DAMAGE, zipfile.BadZipFile)
+_DAMAGE = (
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+)
 # The start of what torch.save wrote before version 1.6: its magic number, pickled.
 _LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _REFUSED = re.compile(r"GLOBAL (\S+)")
