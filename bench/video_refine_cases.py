@@ -195,7 +195,11 @@ def score(case: Case, model: OsimModel, q: Array, camera: Camera, offsets: Array
 
 
 def paper(case: Case, focal: float | None, iterations: int = 10, method: str = "gradient", **settings: float) -> Array:
-    """Return the coordinates that the paper's refinement finds, frame by frame, for a focal length [px]."""
+    """Return the coordinates that the paper's refinement finds, frame by frame, for a focal length [px].
+
+    First step and weight are those of `PaperConfig`: of steps from 0.01 to 0.08 and weights from 0 to 0.08 none gave
+    smaller angles on ten trials of training and validation people (5.88 to 5.90 degrees, with 2 % noise).
+    """
     from biopose_sim.video.refine.body import PointBody
     from biopose_sim.video.refine.guards import place_root
     from biopose_sim.video.refine.paper import PaperConfig, Pinhole, refine_paper

@@ -92,6 +92,8 @@ class _Refinement:
     """One trial being refined."""
 
     def __init__(self, estimate: Estimate, config: JointConfig) -> None:
+        if estimate.coordinate_sd is not None:  # whoever says these has weighed what is usual
+            config = replace(config, start_constant=0.0, posture_factor=0.0)
         self.given, self.config = estimate, config
         self.body = PointBody(estimate.model)
         self.views: tuple[View, ...] = estimate.views

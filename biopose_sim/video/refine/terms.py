@@ -1,13 +1,13 @@
 """What joint refinement makes small: how far the picture, the start, smooth motion and standing feet are from the body.
 
-Every term is a negative log-likelihood (times two): residuals over their standard deviations. The start's errors are
-taken as a process that forgets within `JointConfig.start_time` (Ornstein-Uhlenbeck): neighbouring frames of a network
-are wrong together, so that a long stretch of them says little about the level and much about the change.
+Every term is a negative log-likelihood (times two): residuals over their standard deviations. What is known of the
+motion without the picture is in `refine.motion`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,8 @@ from ...io.camera import Camera
 from ..points.keypoints import Array
 from .banded import Bordered
 from .body import Placed, PointBody
+from .motion import Process, Roughness, posture_process, start_process
+from .posture import usual_posture
 
 NEAREST = 0.2  # m in front of the camera
 _CAMERA = 3  # shared unknowns of the camera: logarithmic focal length, tilt about ground's X and Z
@@ -36,7 +38,14 @@ class JointConfig:
         start_share: of the deviations that the estimate says, what is taken. On clips of validation people the lifter's
             half gives 0.1 degrees less than all of it, and no clip becomes worse than its start.
         start_root_sd: of the start's root: turned [rad] and placed [m].
-        start_time: over which the start's errors are alike [s].
+        start_constant: share of the variance of the start's errors that is there for good; like the posture below, only
+            of starts that do not say their deviations: the lifter knows already what is usual (with both, two
+            validation clips became worse by 0.1 degrees and 2 mm).
+        start_time: over which the rest of them is alike [s].
+        posture_factor: times the deviations of ``joint_posture.csv`` (`refine.posture`); 0: all postures are alike.
+        posture_sd: beside these, of what is held and of what is moved [rad]: all people of the table have the skeleton
+            of one body model, and others may hold a joint as none of them does.
+        posture_time: over which joints move together [s].
         acceleration_sd: of joints [rad/s^2] and of the root [m/s^2], white noise at 30 Hz.
         stature_sd: of the logarithm of the stature, where it is known and where it is not.
         size: how proportions vary beside it.
@@ -57,7 +66,11 @@ class JointConfig:
     start_sd: float = 0.17
     start_share: float = 0.5
     start_root_sd: tuple[float, float] = (0.2, 0.3)
+    start_constant: float = 1.0 / 3.0
     start_time: float = 0.3
+    posture_factor: float = 1.5
+    posture_sd: tuple[float, float] = (0.14, 0.02)
+    posture_time: float = 0.5
     acceleration_sd: tuple[float, float] = (80.0, 20.0)
     stature_sd: tuple[float, float] = (0.01, 0.08)
     size: SizePrior = field(default_factory=lambda: SizePrior(part=0.04, dimension=0.04))
@@ -79,7 +92,7 @@ class State:
 
     Attributes:
         q: (T, n_q) [rad | m].
-        shared: (P,): size, offsets, camera (focal, tilts), height of the floor.
+        shared: (P,): size, offsets, camera (focal, tilts), height of the floor; for good: errors of the start, posture.
     """
 
     q: Array
@@ -138,15 +151,19 @@ class JointTerms:
         self.sizes, self.marks = slice(0, size), slice(size, size + offsets)
         self.lens = slice(size + offsets, size + offsets + _CAMERA)
         self.floor = self.lens.stop
-        self.n_shared = self.floor + 1
+        self.n_seen = self.floor + 1  # of the shared unknowns, those that move points
+        joint, root = config.acceleration_sd
+        self.roughness = Roughness(self.step, np.where(body.root & body.translational, root, joint))
+        self.processes = self._processes(np.broadcast_to(start_sd, self.start.shape), trusted)
+        ends = np.cumsum([self.n_seen, *(len(p.columns) for p in self.processes)])
+        self.constants = [slice(int(a), int(b)) for a, b in pairwise(ends)]
+        self.n_shared = int(ends[-1])
         self._priors(size_known)
-        self._process(np.broadcast_to(start_sd, self.start.shape), trusted)
-        self._roughness()
 
     def _priors(self, size_known: bool) -> None:
         """Precision of the shared unknowns, about zero, and which of them move."""
         config, body = self.config, self.body
-        precision = np.zeros((self.n_shared, self.n_shared))
+        precision = np.zeros((self.n_seen, self.n_seen))
         stature = config.stature_sd[0 if size_known else 1]
         precision[self.sizes, self.sizes] = body.size_precision(stature, config.size)
         active = np.ones(self.n_shared, dtype=bool)
@@ -154,6 +171,7 @@ class JointTerms:
         single = len(self.seen) == 1
         active[self.lens] = [single and config.estimate_focal, *2 * [single and config.tilt_sd > 0.0]]
         active[self.floor] = config.contact and body.n_soles > 0
+        active[self.constants[0]] = config.start_constant > 0.0
         offset_sd = body.offset_sd * max(config.offset_factor, 1e-3)
         deviations = [*offset_sd, config.focal_sd, *2 * [config.tilt_sd or 1.0]]
         inside = np.arange(self.marks.start, self.floor)
@@ -161,34 +179,20 @@ class JointTerms:
         precision[self.floor, self.floor] = 1e-4
         self.precision, self.active = precision, np.flatnonzero(active)
 
-    def _process(self, sd: Array, trusted: NDArray[np.bool_]) -> None:
-        """Diagonals of the precision of the start's errors."""
-        same = np.exp(-self.step / self.config.start_time)[:, None]
-        known = np.where(trusted, 1.0, 1e-4)
-        scale = np.minimum(known[1:], known[:-1])[:, None] / (sd[1:] * sd[:-1] * (1.0 - same**2))
-        own = np.zeros_like(self.start)
-        own[0] = known[0] / sd[0] ** 2
-        own[1:] += scale
-        own[:-1] += scale * same**2
-        self.start_own, self.start_next = own, -scale * same
-
-    def _roughness(self) -> None:
-        """Diagonals of the precision of the coordinates by their second differences."""
-        frames = len(self.start)
-        joint, root = self.config.acceleration_sd
-        sd = np.where(self.body.root & self.body.translational, root, joint)
-        before, after = self.step[:-1], self.step[1:]
-        middle = 0.5 * (before + after)
-        pattern = np.stack([1.0 / before, -(1.0 / before + 1.0 / after), 1.0 / after], axis=1) / middle[:, None]
-        weight = 30.0 * middle
-        gram = np.einsum("t,ti,tj->tij", weight, pattern, pattern)
-        own, next_, after_ = np.zeros(frames), np.zeros(max(frames - 1, 0)), np.zeros(max(frames - 2, 0))
-        for i in range(3):
-            own[i : frames - 2 + i] += gram[:, i, i]
-        for i in range(2):
-            next_[i : frames - 2 + i] += gram[:, i, i + 1]
-        after_ += gram[:, 0, 2]
-        self.rough_own, self.rough_next, self.rough_after = (x[:, None] / sd**2 for x in (own, next_, after_))
+    def _processes(self, sd: Array, trusted: NDArray[np.bool_]) -> list[Process]:
+        """The start's errors, and how joints depart from their usual angles."""
+        config = self.config
+        found = [start_process(self.start, sd, trusted, self.step, config.start_time, config.start_constant)]
+        if config.posture_factor > 0.0:
+            names = self.body.coordinate_names
+            posture = usual_posture().of(names)
+            columns = np.array([names.index(name) for name in posture.names], dtype=int)
+            held, moved = (
+                config.posture_factor**2 * table + sd**2 * np.eye(len(columns))
+                for table, sd in zip((posture.held, posture.moved), config.posture_sd, strict=True)
+            )
+            found.append(posture_process(columns, posture.usual, held, moved, self.step, config.posture_time))
+        return found
 
     # What is computed at a state.
 
@@ -225,12 +229,10 @@ class JointTerms:
                 return np.inf
             off = np.where(seen.weight > 0.0, ((projected[..., :2] - seen.target) ** 2).sum(-1), 0.0)
             total += float((seen.weight * off * _shrunk(seen.weight * off, cut)).sum())
-        e = state.q[:, self.body.free] - self.start
-        total += float((self.start_own * e**2).sum() + 2.0 * (self.start_next * e[1:] * e[:-1]).sum())
-        q = state.q[:, self.body.free]
-        total += float((self.rough_own * q**2).sum() + 2.0 * (self.rough_next * q[1:] * q[:-1]).sum())
-        total += float(2.0 * (self.rough_after * q[2:] * q[:-2]).sum())
-        total += float(state.shared @ self.precision @ state.shared)
+        q, shared = state.q[:, self.body.free], state.shared[: self.n_seen]
+        total += self.roughness.cost(q) + float(shared @ self.precision @ shared)
+        for process, where in zip(self.processes, self.constants, strict=True):
+            total += process.cost(q, state.shared[where])
         slip, above = self._feet(state, placed)
         return total + float((slip**2).sum() + (above**2).sum())
 
@@ -253,23 +255,18 @@ class JointTerms:
         system = Bordered.zeros(frames, n, self.n_shared)
         by_pose = placed.by_pose
         assert by_pose is not None
-        by_shared = np.zeros((*placed.points.shape, self.n_shared))
+        by_shared = np.zeros((*placed.points.shape, self.n_seen))
         by_shared[..., self.sizes] = by_size
         by_shared[:, :23, :, self.marks] = self.body.by_offsets(placed.rotations)
         for view in range(len(self.seen)):
             self._add_view(system, state, placed, view, by_shared[:, :23], cut)
         self._add_feet(system, state, placed, by_shared[:, 23:])
-        q = state.q[:, self.body.free]
-        e = q - self.start
-        system.right[:] -= _times(self.start_own, self.start_next, None, e)
-        system.right[:] -= _times(self.rough_own, self.rough_next, self.rough_after, q)
-        system.add_diagonals(
-            self.start_own + self.rough_own,
-            self.start_next + self.rough_next,
-            np.broadcast_to(self.rough_after, (max(frames - 2, 0), n)),
-        )
-        system.corner[:] += self.precision
-        system.right_shared[:] -= self.precision @ state.shared
+        q, seen = state.q[:, self.body.free], slice(self.n_seen)
+        self.roughness.add(system, q)
+        for process, where in zip(self.processes, self.constants, strict=True):
+            process.add(system, q, state.shared[where], where)
+        system.corner[seen, seen] += self.precision
+        system.right_shared[seen] -= self.precision @ state.shared[seen]
         keep = self.active
         return replace(
             system,
@@ -304,7 +301,7 @@ class JointTerms:
         shared = by_point @ by_shared
         shared[..., self.lens] += by_lens
         rows = (root[..., None, None] * (by_point @ placed.by_pose[:, :23])).reshape(len(x), -1, system.right.shape[1])  # type: ignore[index]
-        shared = (root[..., None, None] * shared).reshape(len(x), -1, self.n_shared)
+        shared = (root[..., None, None] * shared).reshape(len(x), -1, self.n_seen)
         _add_rows(system, rows, shared, (root[..., None] * off).reshape(len(x), -1))
 
     def _add_feet(self, system: Bordered, state: State, placed: Placed, by_shared: Array) -> None:
@@ -321,17 +318,17 @@ class JointTerms:
         weight = both / (self.config.contact_speed_sd * self.step[:, None, None, None])
         after = (weight * by_pose[1:]).reshape(frames - 1, -1, n)
         before = (-weight * by_pose[:-1]).reshape(frames - 1, -1, n)
-        common = (weight * np.diff(by_shared, axis=0)).reshape(frames - 1, -1, self.n_shared)
+        common = (weight * np.diff(by_shared, axis=0)).reshape(frames - 1, -1, self.n_seen)
         residual = slip.reshape(frames - 1, -1)
         system.own[1:] += after.transpose(0, 2, 1) @ after
         system.own[:-1] += before.transpose(0, 2, 1) @ before
         system.next[:] += after.transpose(0, 2, 1) @ before
         for part, rows in ((slice(1, None), after), (slice(None, -1), before)):
-            system.border[part] += rows.transpose(0, 2, 1) @ common
+            system.border[part, :, : self.n_seen] += rows.transpose(0, 2, 1) @ common
             system.right[part] -= (rows.transpose(0, 2, 1) @ residual[..., None])[..., 0]
-        flat = common.reshape(-1, self.n_shared)
-        system.corner[:] += flat.T @ flat
-        system.right_shared[:] -= flat.T @ residual.ravel()
+        flat = common.reshape(-1, self.n_seen)
+        system.corner[: self.n_seen, : self.n_seen] += flat.T @ flat
+        system.right_shared[: self.n_seen] -= flat.T @ residual.ravel()
 
 
 def _tilted(tilt: ArrayLike) -> Rotation:
@@ -345,22 +342,12 @@ def _shrunk(squared: Array, cut: float) -> Array:
 
 
 def _add_rows(system: Bordered, rows: Array, shared: Array, residual: Array) -> None:
-    """Add residuals (T, R) with derivatives (T, R, n) and (T, R, P), each of one frame."""
+    """Add residuals (T, R) with derivatives (T, R, n) and, by the first P shared unknowns, (T, R, P)."""
+    seen = slice(shared.shape[-1])
     turned = rows.transpose(0, 2, 1)
     system.own[:] += turned @ rows
-    system.border[:] += turned @ shared
+    system.border[..., seen] += turned @ shared
     system.right[:] -= (turned @ residual[..., None])[..., 0]
     flat = shared.reshape(-1, shared.shape[-1])
-    system.corner[:] += flat.T @ flat
-    system.right_shared[:] -= flat.T @ residual.ravel()
-
-
-def _times(own: Array, next_: Array, after: Array | None, x: Array) -> Array:
-    """A symmetric matrix of diagonals over the frames times x (T, n)."""
-    y = own * x
-    y[1:] += next_ * x[:-1]
-    y[:-1] += next_ * x[1:]
-    if after is not None:
-        y[2:] += after * x[:-2]
-        y[:-2] += after * x[2:]
-    return np.asarray(y)
+    system.corner[seen, seen] += flat.T @ flat
+    system.right_shared[seen] -= flat.T @ residual.ravel()
