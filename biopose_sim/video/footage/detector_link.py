@@ -25,6 +25,7 @@ __all__ = ["ALONE", "FIRST", "NEXT", "Detector", "DetectorError"]
 
 _PROCESS = f"{__package__}._detector_process"
 _START, _ANSWER = 180.0, 60.0  # s until a process that says nothing is ended; a picture takes 0.03
+_CHATTER = ("INFO:", "WARNING:", "W0000", "I0000")  # of TensorFlow Lite and MediaPipe when all is well
 _FILES = "--key-points FILE (OpenPose, AlphaPose, COCO or MediaPipe: JSON, CSV or a folder of JSON files)"
 
 
@@ -136,11 +137,17 @@ class Detector:
         code = process.wait()
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").split("\n")
-        said = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        spoken = [line.strip() for line in lines if line.strip() and not line.startswith(_CHATTER)]
+        said = spoken[-1] if spoken else "it said nothing"
         if code == MISSING:
             raise InputError(self._source, f"MediaPipe cannot be started ({said})", _remedy())
-        reason = f"did not answer within {self._silence:g} s" if self._late else f"ended with code {code} ({said})"
-        raise DetectorError(f"{self._source}: MediaPipe {reason}")
+        if self._late:
+            reason = f"did not answer within {self._silence:g} s"
+        elif code < 0:
+            reason = f"was ended from outside (signal {-code}), as systems do that run out of memory"
+        else:
+            reason = f"ended with code {code} ({said})"
+        raise DetectorError(f"{self._source}: MediaPipe {reason}; run the command again")
 
 
 def _remedy() -> str:

@@ -77,7 +77,7 @@ def follow(
 
     Args:
         detections: everyone who was found.
-        person: key of `people`, ``"largest"``, ``"left"``, ``"right"``, or a point ``"x,y"`` [px] where they usually are;
+        person: key of `people`, ``"largest"``, ``"left"``, ``"right"``, or a point ``"x,y"`` [px] where they are;
             may be left out if nobody else is seen for long.
         threshold: points of less confidence are left out.
         repair: exchange left and right where the detector did (`repair_swaps`).
