@@ -154,6 +154,10 @@ def test_files_of_other_networks(network, anny, tmp_path):
     assert network.take_encoder(encoder).naming == "ViTPose with backbone."
     with pytest.raises(InputError, match="another architecture: width/depth/heads 96/4/3 against 256/12/4"):
         build(MqHmrConfig.preset("XS"), "meta", body=anny).take_encoder(encoder)
+    with pytest.raises(InputError, match="96/4/3 against 96/4/6 of the network; set encoder_heads = 3"):
+        build(MqHmrConfig.preset("CI", encoder_heads=6), "meta", body=anny).take_encoder(encoder)
+    with pytest.raises(InputError, match="has a stem of patches, the network one of convolutions; leave 'stem' out"):
+        build(MqHmrConfig.preset("CI", stem="convolutions"), "meta", body=anny).take_encoder(encoder)
     (tmp_path / "card.json").write_text('{"kind": "NeurIK"}')
     with pytest.raises(InputError, match="is no card of MQ-HMR"):
         load_mqhmr(tmp_path)

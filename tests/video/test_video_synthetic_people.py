@@ -25,6 +25,7 @@ from biopose_sim.video.synthetic.motion import (
 )
 from biopose_sim.video.synthetic.render import Studio
 from biopose_sim.video.synthetic.stream import SyntheticPeople
+from biopose_sim.video.synthetic.view import random_box
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +160,12 @@ def test_the_table_of_a_folder_and_its_splits(cmu_walk, tmp_path):
     parts = [subjects(split, everyone) for split in ("train", "val", "test")]
     assert set.union(*parts) == everyone
     assert sum(map(len, parts)) == len(everyone)
+
+
+def test_boxes_hold_wide_people_in_the_columns_that_an_encoder_sees():
+    random = np.random.default_rng(0)
+    low, high = np.array([100.0, 50.0]), np.array([300.0, 150.0])
+    boxes = np.array([random_box(random, low, high) for _ in range(200)])
+    half = 0.5 * boxes[:, 2] * 192 / 256
+    whole = (boxes[:, 0] - half < low[0] + 20) & (boxes[:, 0] + half > high[0] - 20)
+    assert 0.8 < whole.mean() < 1.0  # now and then one is cut off

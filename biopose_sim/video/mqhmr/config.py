@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, near_matches
-from ...neurik.config import OPTIMISERS, PRECISIONS, read
+from ...neurik.config import OPTIMISERS, PRECISIONS, check_values, read
 from ...paths import models_dir
 from .augment import HmrAugment
 from .losses import HmrLossWeights
@@ -83,31 +83,23 @@ class HmrTraining:
         Raises:
             InputError: an unknown optimiser, fall or precision, a number out of its range.
         """
-        for name, valid in (("optimiser", OPTIMISERS), ("fall", FALLS), ("precision", PRECISIONS)):
-            value = getattr(self, name)
-            if value not in valid:
-                raise InputError(name, f"{value!r}{near_matches(value, valid)}", f"give {' or '.join(valid)}")
-        for name in ("batch", "steps", "reuse", "log_steps", "validation_steps", "validation_images"):
-            if getattr(self, name) < 1:
-                raise InputError(name, f"is {getattr(self, name)}", "one at least is needed")
-        for name in ("rate", "last_rate"):
-            if not 0.0 < getattr(self, name) < float("inf"):
-                raise InputError(name, f"is {getattr(self, name)}", "give a positive number")
-        for name in ("average", "beta2"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise InputError(name, f"is {getattr(self, name)}", "give a number from 0 to below 1")
-        for name in (
-            "seed",
-            "warm_up",
-            "weight_decay",
-            "clip",
-            "markers",
-            "dense",
-            "dense_steps",
-            "checkpoint_seconds",
-        ):
-            if not getattr(self, name) >= 0:
-                raise InputError(name, f"is {getattr(self, name)}", "give 0 or more")
+        check_values(
+            self,
+            words={"optimiser": OPTIMISERS, "fall": FALLS, "precision": PRECISIONS},
+            counts=("batch", "steps", "reuse", "log_steps", "validation_steps", "validation_images"),
+            positive=("rate", "last_rate"),
+            shares=("average", "beta2"),
+            amounts=(
+                "seed",
+                "warm_up",
+                "weight_decay",
+                "clip",
+                "markers",
+                "dense",
+                "dense_steps",
+                "checkpoint_seconds",
+            ),
+        )
         if self.dense_steps and not self.dense:
             raise InputError("dense_steps", f"is {self.dense_steps} and dense is 0", "give a weight of dense points")
 
@@ -150,7 +142,7 @@ def _network(path: Path, table: Any) -> MqHmrConfig:
     """Sizes by the name of an encoder and what differs from its preset."""
     if not isinstance(table, Mapping):
         raise InputError(path, f"'network' is {table!r}", "a table [network] is needed")
-    names = {one.name for one in fields(MqHmrConfig)} | {"stem"}
+    names = {one.name for one in fields(MqHmrConfig)} | {"stem", "encoder_heads"}
     if unknown := [key for key in table if key not in names]:
         there = near_matches(unknown[0], names) or f"; there are {', '.join(sorted(names))}"
         raise InputError(path, f"has an unknown key 'network.{unknown[0]}'{there}")

@@ -63,7 +63,8 @@ class MqHmrConfig:
 
         Args:
             encoder: one of `encoder.PRESETS`.
-            others: what differs, and ``stem`` of the encoder.
+            others: what differs, and of the encoder its ``stem`` or another number of ``encoder_heads`` (ViTPose's
+                small one has 12).
 
         Raises:
             InputError: an encoder or stem that is not known.
@@ -73,7 +74,9 @@ class MqHmrConfig:
             raise InputError("MQ-HMR", problem, f"there are {', '.join(PRESETS)}")
         small = {"scales": (1, 4), "tokens": 24, "layers": 2, "width": 64, "feed_forward": 128, "hidden": 128}
         try:
-            chosen = replace(PRESETS[encoder], stem=others.pop("stem", "patches"))
+            preset = PRESETS[encoder]
+            heads = others.pop("encoder_heads", preset.heads)
+            chosen = replace(preset, stem=others.pop("stem", preset.stem), heads=heads)
         except ValueError as error:
             raise InputError("MQ-HMR", str(error)) from error
         return cls(**{"encoder": chosen, **(small if encoder == "CI" else {}), **others})
@@ -259,7 +262,9 @@ class MqHmr(nn.Module):
         if (ours.width, ours.depth, ours.heads) != (theirs.width, theirs.depth, theirs.heads):
             said = " against ".join(f"{c.width}/{c.depth}/{c.heads}" for c in (theirs, ours))
             problem = f"is of another architecture: width/depth/heads {said} of the network"
-            raise InputError(path, problem, f"take the encoder {theirs.name}")
+            same = (ours.width, ours.depth) == (theirs.width, theirs.depth)
+            remedy = f"set encoder_heads = {theirs.heads}" if same else f"take the encoder {theirs.name}"
+            raise InputError(path, problem, remedy)
         self.encoder.load_state_dict(found.state_dict())
         return report
 

