@@ -36,7 +36,7 @@ settings = click.option(
 def command(**wishes: Any) -> None:
     """Train a network by CONFIG on DATA.
 
-    CONFIG: of NeurIK base or paper; lifter; mqhmr_scratch, mqhmr_cpu, mqhmr_paper or mqhmr_ci; or a TOML file like theirs.
+    CONFIG: of NeurIK base or paper; lifter; mqhmr_scratch, mqhmr_cpu, mqhmr_paper or mqhmr_ci; or a TOML file of yours.
     DATA: shards of 'biopose groundtruth' for NeurIK and the lifter; for MQ-HMR the BVH takes of CMU, of which pictures
     of synthetic people are made, or a folder of HMR2.0's picture shards (.tar), the last of which is held out.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,7 +47,7 @@ def estimate_from_network(wishes: Wishes, sight: Sight, progress: Progress) -> E
     Raises:
         InputError: the weights cannot be used, or there is no clip to look at.
     """
-    from biopose_sim.video.mqhmr.files import open_network
+    from biopose_sim.video.mqhmr.files import open_network, warning_of
     from biopose_sim.video.mqhmr.predict import PredictConfig, predict_clip
     from biopose_sim.video.refine.from_meshes import hmr_estimate
     from biopose_sim.video.refine.paper import PaperConfig
@@ -65,7 +66,9 @@ def estimate_from_network(wishes: Wishes, sight: Sight, progress: Progress) -> E
     found = predict_clip(network, sight.clip.frames(), sight.view, config, progress=tell)
     sequence = _turned(found.sequence, _upright(wishes, sight))
     progress("NeurIK sees the meshes")
-    return hmr_estimate(sequence, sight.view, stature=wishes.stature, model_folder=wishes.body_models)
+    estimate = hmr_estimate(sequence, sight.view, stature=wishes.stature, model_folder=wishes.body_models)
+    warning = warning_of(wishes.checkpoint)
+    return replace(estimate, notes=(warning, *estimate.notes)) if warning else estimate
 
 
 def _upright(wishes: Wishes, sight: Sight) -> Upright | None:

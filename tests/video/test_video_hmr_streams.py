@@ -18,10 +18,11 @@ from biopose_sim.errors import InputError
 from biopose_sim.video.mqhmr import streams
 from biopose_sim.video.mqhmr.anny import AnnyHeadBody
 from biopose_sim.video.mqhmr.augment import HmrAugment
-from biopose_sim.video.mqhmr.evaluate import evaluate_emdb
+from biopose_sim.video.mqhmr.evaluate import evaluate_emdb, evaluate_network
 from biopose_sim.video.mqhmr.evaluation_files import read_emdb
+from biopose_sim.video.mqhmr.files import load_mqhmr, warning_of
 from biopose_sim.video.mqhmr.layouts import POINTS, AnnyPoints, SmplPoints, read_regressor
-from biopose_sim.video.mqhmr.network import placed
+from biopose_sim.video.mqhmr.network import build, placed
 from biopose_sim.video.mqhmr.smpl import SmplHeadBody
 from biopose_sim.video.mqhmr.streams import PeopleData
 from biopose_sim.video.points.keypoints import COMMON
@@ -62,6 +63,18 @@ def test_the_heads_body_in_the_true_pose_has_the_true_points(people):
         pixels = truth.crop.project(truth.points_3d[..., :3])
         assert torch.allclose(pixels, truth.points_2d[..., :2], atol=0.02)
         assert truth.points_2d[0, [0, len(COMMON), -1], 2].tolist() == pytest.approx([1.0, 1.0, 0.3])
+
+
+def test_the_shipped_demonstration_knows_more_than_the_mean_pose(people):
+    """A walk before chance cameras: `mqhmr-demo` sees at least which way people face."""
+    network = load_mqhmr("mqhmr-demo")
+    data = PeopleData(people, people)
+    found, mean = (
+        evaluate_network(one, data.validation(24, 24), "synthetic", data.points).means["mpjpe"]
+        for one in (network, build(network.config))
+    )
+    assert found < 0.75 * mean
+    assert "saw synthetic people only" in warning_of("mqhmr-demo")
 
 
 def test_people_are_shown_again_in_another_order_and_changed(people, monkeypatch):

