@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from biopose_sim.io.calibration import write_cameras
 from biopose_sim.io.camera import Camera
 
 SIZE, RATE, SECONDS = (320, 240), 25.0, 1.2
@@ -66,3 +67,14 @@ def write_points(path: Path, camera: Camera, points: np.ndarray, noise: float = 
     found = np.concatenate([pixels, np.ones((*points.shape[:2], 1))], axis=-1)
     np.savez(path, keypoints=found, fps=RATE, size=np.array(SIZE), layout="anny23")
     return path
+
+
+def write_filmed(folder: Path) -> list[Camera]:
+    """Write a clip ``camK.mp4`` and key points ``camK.npz`` of each camera, and ``cameras.json``."""
+    walk = filmed()
+    cameras = [replace(camera, name=f"cam{k}") for k, camera in enumerate(walk.cameras)]
+    for camera in cameras:
+        write_clip(folder / f"{camera.name}.mp4", len(walk.points))
+        write_points(folder / f"{camera.name}.npz", camera, walk.points, noise=1.0)
+    write_cameras(folder / "cameras.json", cameras)
+    return cameras

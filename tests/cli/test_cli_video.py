@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("av", reason="PyAV is not installed (extra [video])")
-from filmed_walk import RATE, SIZE, filmed, write_clip, write_points
+from filmed_walk import RATE, SIZE, filmed, write_filmed, write_points
 
 from biopose_sim.errors import InputError
 from biopose_sim.io import read_mot, read_trc
-from biopose_sim.io.calibration import read_calibration, write_cameras
+from biopose_sim.io.calibration import read_calibration
 from biopose_sim.io.camera import Camera
 from biopose_sim.kinematics.model import OsimModel
 
@@ -22,12 +22,7 @@ from biopose_sim.kinematics.model import OsimModel
 def files(tmp_path_factory):
     """Three clips with their key points, and the cameras."""
     folder = tmp_path_factory.mktemp("filmed")
-    walk = filmed()
-    cameras = [replace(camera, name=f"cam{k}") for k, camera in enumerate(walk.cameras)]
-    for camera in cameras:
-        write_clip(folder / f"{camera.name}.mp4", len(walk.points))
-        write_points(folder / f"{camera.name}.npz", camera, walk.points, noise=1.0)
-    write_cameras(folder / "cameras.json", cameras)
+    write_filmed(folder)
     return folder
 
 

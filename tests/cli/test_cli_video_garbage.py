@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("av", reason="PyAV is not installed (extra [video])")
-from filmed_walk import RATE, SIZE, filmed, write_clip, write_points
+from filmed_walk import RATE, SIZE, filmed, write_filmed
 
 from biopose_sim.io.calibration import write_cameras
 from biopose_sim.video.points.keypoints import LAYOUTS
@@ -22,12 +22,7 @@ QUICK = ("--no-overlay", "--no-report", "--refine", "none", "--threads", "1")
 def files(tmp_path_factory):
     """Two clips with their key points, and the cameras."""
     folder = tmp_path_factory.mktemp("filmed")
-    walk = filmed()
-    cameras = [replace(camera, name=f"cam{k}") for k, camera in enumerate(walk.cameras)]
-    for camera in cameras:
-        write_clip(folder / f"{camera.name}.mp4", len(walk.points))
-        write_points(folder / f"{camera.name}.npz", camera, walk.points, noise=1.0)
-    write_cameras(folder / "cameras.json", cameras)
+    cameras = write_filmed(folder)
     write_cameras(folder / "others.json", [replace(c, name=f"x{k}") for k, c in enumerate(cameras)])
     write_cameras(folder / "one.json", cameras[:1])
     write_cameras(folder / "unnamed.json", [replace(c, name="") for c in cameras[::-1]])
