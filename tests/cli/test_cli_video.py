@@ -181,8 +181,9 @@ def broken(folder):
     text, cut = folder / "notes.mp4", folder / "cut.mp4"
     text.write_text("no video\n" * 50)
     cut.write_bytes((folder / "cam0.mp4").read_bytes()[:400])
-    np.savez(folder / "few.npz", keypoints=np.ones((4, 17, 3)) * 50.0, fps=RATE)
-    np.savez(folder / "odd.npz", keypoints=np.ones((40, 19, 3)) * 50.0, fps=RATE)
+    seen = np.random.default_rng(0).uniform(20.0, 200.0, (40, 19, 3))
+    np.savez(folder / "few.npz", keypoints=seen[:4, :17], fps=RATE)
+    np.savez(folder / "odd.npz", keypoints=seen, fps=RATE)
     clip, points, calibration = folder / "cam0.mp4", folder / "cam0.npz", folder / "cameras.json"
     return [
         ([text], "is no video"),

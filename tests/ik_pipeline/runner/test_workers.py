@@ -58,7 +58,9 @@ def test_a_fault_costs_one_trial(tmp_path):
     assert [name for name, trial in trials.items() if trial["status"] != "ok"] == ["t1", "t3"]
     assert trials["t1"]["reasons"] == ["the worker process that worked on it died, twice"]
     assert trials["t3"]["reasons"] == ["ZeroDivisionError: a fault of the program"]
-    assert [begun(source, f"p0-t{t}") for t in range(6)] == [1, 2, 1, 1, 1, 1]
+    assert [begun(source, f"p0-t{t}") for t in (0, 1, 2, 4, 5)] == [1, 2, 1, 1, 1]
+    # Leaves no file to say that it was done: begun again if t1 kills the worker before that has told of it.
+    assert begun(source, "p0-t3") in (1, 2)
     assert result.manifest["bad_files"] == []
 
 
