@@ -103,6 +103,6 @@ def test_joints_that_key_points_leave_open_go_to_the_usual_posture():
 
     wrists = [i for i, name in enumerate(posture.names) if name.startswith("wrist")]
     before, without, with_ = errors(None), errors(JointConfig(posture_factor=0.0)), errors(JointConfig())
-    assert with_.mean() < 0.9 * without.mean()
+    assert with_.mean() < 0.85 * without.mean()
     assert with_[wrists].mean() < 0.85 * before[wrists].mean()
     assert without[wrists].mean() == pytest.approx(before[wrists].mean(), rel=0.1)
